@@ -1,0 +1,3 @@
+module github.com/runward/runward
+
+go 1.26
