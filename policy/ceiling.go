@@ -1,0 +1,59 @@
+package policy
+
+import "sort"
+
+// A Ceiling is what a container may never exceed after it was created: exec
+// and update are held to it. A nil field is not held.
+type Ceiling struct {
+	// Capabilities are those that the container was left with, in any set.
+	Capabilities *[]string `json:"capabilities,omitempty"`
+
+	NoNewPrivileges bool    `json:"no_new_privileges,omitempty"` // must be set
+	NonRoot         bool    `json:"non_root,omitempty"`          // user id 0 is refused
+	UID             uint32  `json:"uid"`                         // as created
+	GID             uint32  `json:"gid"`
+	Seccomp         bool    `json:"seccomp,omitempty"`  // a filter must stay in force
+	AppArmor        string  `json:"apparmor,omitempty"` // the profile as created; empty: none
+	SELinux         string  `json:"selinux,omitempty"`  // the label as created; empty: none
+	Memory          *int64  `json:"memory,omitempty"`   // bytes
+	CPU             *int64  `json:"cpu,omitempty"`      // thousandths of a processor
+	Pids            *int64  `json:"pids,omitempty"`
+	OOMScoreAdj     *int64  `json:"oom_score_adj,omitempty"` // lowest
+}
+
+// A Limiter is a rule's settings that bound the container also after create.
+type Limiter interface {
+	// Limit lowers the ceiling to what the settings allow.
+	Limit(c *Ceiling)
+}
+
+func ceiling(e *Eval) Ceiling {
+	p := e.Spec.Process
+	c := Ceiling{
+		NoNewPrivileges: p.NoNewPrivileges,
+		UID:             p.User.UID,
+		GID:             p.User.GID,
+		Seccomp:         e.Spec.Linux.Seccomp != nil,
+		AppArmor:        p.ApparmorProfile,
+		SELinux:         p.SelinuxLabel,
+	}
+	if len(e.active) == 0 {
+		return Ceiling{UID: c.UID, GID: c.GID} // nothing is enforced
+	}
+	caps := append([]string{}, p.Capabilities.Bounding...)
+	for _, set := range [][]string{p.Capabilities.Effective, p.Capabilities.Permitted, p.Capabilities.Inheritable, p.Capabilities.Ambient} {
+		for _, name := range set {
+			if !contains(caps, name) {
+				caps = append(caps, name)
+			}
+		}
+	}
+	sort.Strings(caps)
+	c.Capabilities = &caps
+	for _, settings := range e.active {
+		if l, ok := settings.(Limiter); ok {
+			l.Limit(&c)
+		}
+	}
+	return c
+}

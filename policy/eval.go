@@ -1,0 +1,277 @@
+package policy
+
+import (
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/runward/runward/internal/patch"
+)
+
+// Evaluate decides about one container: every rule that a selecting policy
+// switches on, with the meet of what the policies say, in the order of rules.
+func Evaluate(set Set, rules []Rule, spec *Spec, facts *Facts) Decision {
+	enforced, audited := set.selected(facts)
+	d := Decision{Verdict: Allow}
+	for _, p := range append(append([]*Policy{}, enforced...), audited...) {
+		d.Policies = append(d.Policies, p.Name)
+	}
+	if len(d.Policies) == 0 && noneSelects(set, facts) {
+		d.Verdict = Deny
+		d.Findings = []Finding{{
+			Rule: "policy", Done: Denied, Found: "no policy for this container", Wanted: "a policy that selects it",
+			Hint: "install a policy that selects it, or set policy.unselected in runward.toml",
+		}}
+		return d
+	}
+
+	e := newEval(spec, facts, false)
+	e.run(rules, enforced)
+	d.Findings = e.findings
+	for _, f := range d.Findings {
+		if f.Done == Denied {
+			d.Verdict = Deny
+		}
+	}
+	if e.rewrote && d.Verdict != Deny {
+		p, err := patch.Make(spec.doc.Root(), e.Spec)
+		if err != nil {
+			d.Verdict = Deny
+			d.Findings = append(d.Findings, Finding{
+				Rule: "policy", Done: Denied, Found: err.Error(), Wanted: "a document that can be rewritten",
+				Hint: "this is a defect of runward: please report it with the config.json",
+			})
+			return d
+		}
+		if d.Patch = p; len(p) > 0 {
+			d.Verdict = Rewrite
+		}
+	}
+	d.Ceiling = ceiling(e)
+
+	if len(audited) > 0 {
+		a := newEval(spec, facts, true)
+		a.run(rules, audited)
+		d.Findings = append(d.Findings, a.findings...)
+	}
+	return d
+}
+
+func noneSelects(set Set, facts *Facts) bool {
+	for _, p := range set.Policies {
+		if p.Selects(facts) {
+			return false
+		}
+	}
+	return set.Fallback == nil
+}
+
+// An Eval is what a rule's check sees, and where it says what it finds.
+type Eval struct {
+	// Spec is the config.json as it stands after the rules before this one.
+	// It is normalised (see ParseSpec) and must only be changed in the
+	// function given to Rewrite.
+	Spec  *specs.Spec
+	Facts *Facts
+
+	orig     *Spec
+	private  bool // Spec is our own copy
+	audit    bool // the policies only record
+	rewrote  bool
+	findings []Finding
+
+	// Of the rule that runs:
+	rule     *Rule
+	policies string
+	action   Action
+	probing  bool // only collect what the rule would find without exceptions
+	probed   []Finding
+
+	active map[string]any // by rule, the settings that held
+}
+
+func newEval(spec *Spec, facts *Facts, audit bool) *Eval {
+	return &Eval{Spec: spec.typed, Facts: facts, orig: spec, audit: audit, active: map[string]any{}}
+}
+
+// Rewrite reports something that apply takes away from the container. Where
+// the rule's action is deny the container is refused for it instead, where it
+// is audit nothing changes. apply must change only the Spec it is given, which
+// may be another than the Eval's, with equal content.
+func (e *Eval) Rewrite(f Finding, apply func(*specs.Spec)) {
+	switch {
+	case e.probing || e.action == ActionAudit:
+		f.Done = WouldRewrite
+	case e.action == ActionDeny:
+		f.Done = Denied
+	default:
+		if !e.own() {
+			f.Done = Denied
+			break
+		}
+		f.Done = Rewritten
+		apply(e.Spec)
+		e.rewrote = true
+	}
+	e.record(f)
+}
+
+// own makes Spec a copy that may be changed.
+func (e *Eval) own() bool {
+	if e.private {
+		return true
+	}
+	copied, err := e.orig.decode()
+	if err != nil {
+		return false
+	}
+	e.Spec, e.private = copied, true
+	return true
+}
+
+// Deny reports something for which the container is refused, because no
+// rewrite would leave it working and harmless.
+func (e *Eval) Deny(f Finding) {
+	f.Done = Denied
+	if e.probing || e.action == ActionAudit {
+		f.Done = WouldDeny
+	}
+	e.record(f)
+}
+
+// Report reports something about which nothing is done.
+func (e *Eval) Report(f Finding) {
+	f.Done = Reported
+	e.record(f)
+}
+
+func (e *Eval) record(f Finding) {
+	if e.audit {
+		switch f.Done {
+		case Denied:
+			f.Done = WouldDeny
+		case Rewritten:
+			f.Done = WouldRewrite
+		}
+	}
+	if f.Rule == "" {
+		f.Rule = e.rule.ID
+	}
+	f.Policy = e.policies
+	if e.probing {
+		e.probed = append(e.probed, f)
+		return
+	}
+	e.findings = append(e.findings, f)
+}
+
+func (e *Eval) run(rules []Rule, policies []*Policy) {
+	for i := range rules {
+		e.runRule(&rules[i], policies)
+	}
+}
+
+func (e *Eval) runRule(rule *Rule, policies []*Policy) {
+	var names []string
+	var strict, wide any // the meet without and with exceptions; wide is nil where all is waived
+	var used []*Exception
+	action := ActionUnset
+	for _, p := range policies {
+		s, ok := p.Rules[rule.ID]
+		if !ok {
+			continue
+		}
+		names = append(names, p.Name)
+		action = max(action, actionOf(rule, s))
+		strict = meetInto(strict, s.Settings)
+		widened, exceptions := e.except(rule, p.Name, s.Settings, policies)
+		used = append(used, exceptions...)
+		if widened != nil {
+			wide = meetInto(wide, widened)
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	e.rule, e.policies, e.action = rule, strings.Join(names, "+"), action
+	if len(used) > 0 {
+		e.probe(strict)
+	}
+	first := len(e.findings)
+	if wide != nil {
+		e.active[rule.ID] = wide
+		rule.check(e, wide)
+	}
+	if len(used) > 0 {
+		e.recordExceptions(used, first)
+	}
+}
+
+func meetInto(dst, src any) any {
+	if dst == nil {
+		return clone(src)
+	}
+	meet(dst, src)
+	return dst
+}
+
+// except applies the exceptions that match to what one policy says of the
+// rule. It returns nil settings where one waives the rule.
+func (e *Eval) except(rule *Rule, policy string, settings any, policies []*Policy) (any, []*Exception) {
+	var used []*Exception
+	widened := settings
+	for _, p := range policies {
+		for i := range p.Exceptions {
+			x := &p.Exceptions[i]
+			if !x.speaksOf(rule.ID, policy) || x.Match.Missing != "" || !x.Match.Matches(e.Facts) {
+				continue
+			}
+			used = append(used, x)
+			switch allow := x.Allow[rule.ID]; {
+			case x.Expires != 0 && x.Expires <= e.Facts.Now: // only reported
+			case x.Allow == nil:
+				widened = nil
+			case allow != nil && widened != nil:
+				widened = clone(widened)
+				widen(widened, allow)
+			}
+		}
+	}
+	return widened, used
+}
+
+// probe collects what the rule would find were there no exceptions.
+func (e *Eval) probe(strict any) {
+	e.probing, e.probed = true, nil
+	e.rule.check(e, strict)
+	e.probing = false
+}
+
+// recordExceptions records what exceptions let pass: what the probe found and
+// the rule, run with them, from findings[first] on, did not.
+func (e *Eval) recordExceptions(used []*Exception, first int) {
+	reason, done := "", Excepted
+	live := false
+	for _, x := range used {
+		expired := x.Expires != 0 && x.Expires <= e.Facts.Now
+		if live = live || !expired; reason == "" || !expired {
+			reason = x.Reason
+		}
+	}
+	if !live {
+		done = Expired
+	}
+	for _, f := range e.probed {
+		if f.Done == Reported {
+			continue
+		}
+		still := false
+		for _, g := range e.findings[first:] {
+			still = still || g.Rule == f.Rule && g.Pointer == f.Pointer && g.Found == f.Found
+		}
+		if still == (done == Expired) {
+			f.Done, f.Because = done, reason
+			e.findings = append(e.findings, f)
+		}
+	}
+}

@@ -1,0 +1,99 @@
+package policy
+
+// Facts is what Evaluate may know besides the config.json: the node and the
+// engine, as values, gathered before.
+type Facts struct {
+	Now      int64    // Unix seconds; what exceptions expire by
+	Engine   string   // containerd, cri-o, docker, podman, buildkit, buildah; empty: not known
+	Handler  string   // the name that the wrapper was called by
+	Runtime  string   // the real runtime's kind: runc, crun, youki, runsc
+	Bundle   string   // the bundle's absolute path; relative bind sources start there
+	Identity Identity // from keys that the engine writes last, and from no others
+	Rootless bool     // not started by the host's root: the rules advise, the user owns everything checked
+
+	CgroupV2     bool
+	Capabilities uint64   // the host's bounding set; runc refuses a container with others
+	AppArmor     AppArmor // what the kernel offers
+	SELinux      bool     // enabled
+
+	// Lookup resolves a host path as the runtime will: relative ones from the
+	// bundle, symbolic links, magic links and ".." by the kernel. It is a
+	// snapshot: within one evaluation a path always has the same answer.
+	Lookup func(path string) File
+}
+
+// AppArmor tells whether the kernel confines with AppArmor, and what is loaded.
+type AppArmor struct {
+	Enabled bool
+	Loaded  func(profile string) bool // nil: nothing is
+}
+
+// Identity is whom a container belongs to, as far as its engine proves it.
+// An empty field was not said.
+type Identity struct {
+	Kind      string `json:"kind,omitempty"` // container, sandbox or build
+	Namespace string `json:"namespace,omitempty"`
+	Pod       string `json:"pod,omitempty"`
+	PodUID    string `json:"pod_uid,omitempty"`
+	Container string `json:"container,omitempty"`
+	Image     string `json:"image,omitempty"`  // the reference the user gave
+	Digest    string `json:"digest,omitempty"` // sha256:...
+	User      string `json:"user,omitempty"`   // the rootless owner
+
+	// Annotations and Labels hold only keys that the administrator lists as
+	// trusted for this engine.
+	Annotations map[string]string `json:"annotations,omitempty"`
+	Labels      map[string]string `json:"labels,omitempty"`
+
+	// Conflict names what in config.json claims to be another engine's; such a
+	// claim is never believed.
+	Conflict string `json:"conflict,omitempty"`
+}
+
+// FileType is what a path leads to.
+type FileType uint8
+
+const (
+	Missing FileType = iota // does not exist
+	Directory
+	Regular
+	Socket
+	CharDevice
+	BlockDevice
+	Fifo
+	Other
+)
+
+// A File is what a host path leads to.
+type File struct {
+	// Path is canonical: absolute, without symbolic links, "." or "..". For a
+	// missing file it is the canonical path of the deepest directory that
+	// exists, followed by the rest.
+	Path string
+	Type FileType
+	Dev  uint64 // st_dev
+	Ino  uint64 // st_ino
+	Rdev uint64 // st_rdev, of a device
+	UID  uint32 // owner
+	GID  uint32
+	Mode uint32 // permission bits and setuid, setgid, sticky
+	FS   int64  // statfs f_type
+
+	// Parents are the directories from "/" down to the one that holds Path.
+	Parents []Dir
+
+	// Err says why the path cannot be resolved, where it is not merely
+	// missing: a loop, a name too long, ".." after something that is missing.
+	Err string
+}
+
+// A Dir is a directory above a File.
+type Dir struct {
+	Path     string
+	Dev, Ino uint64
+	UID      uint32
+	Mode     uint32
+}
+
+// SameAs tells whether both are the same object on the same device.
+func (f File) SameAs(dev, ino uint64) bool { return f.Type != Missing && f.Dev == dev && f.Ino == ino }

@@ -1,0 +1,94 @@
+package policy
+
+// A Selector says which containers a policy or an exception is for. Each field
+// is a list of globs; a glob that starts with "!" excludes. Everything that a
+// selector has must match; a list of only exclusions matches all the others.
+type Selector struct {
+	Engine    []string `toml:"engine" doc:"containerd, cri-o, docker, podman, buildkit, buildah"`
+	Handler   []string `toml:"handler" doc:"the name that runward was called by"`
+	Kind      []string `toml:"kind" doc:"container, sandbox or build"`
+	Namespace []string `toml:"namespace" doc:"the pod's namespace"`
+	Pod       []string `toml:"pod" doc:"the pod's name"`
+	Container []string `toml:"container" doc:"the container's name in its pod"`
+	Image     []string `toml:"image" doc:"the image reference as the user gave it"`
+	Digest    []string `toml:"digest" doc:"the image's digest"`
+	User      []string `toml:"user" doc:"the owner, where the engine runs rootless"`
+
+	Annotation map[string][]string `toml:"annotation" doc:"annotations that the node's configuration trusts"`
+	Label      map[string][]string `toml:"label" doc:"labels that the node's configuration trusts"`
+
+	// Missing is "match" where a field that the engine did not say matches.
+	Missing string `toml:"missing" doc:"match: what the engine did not say matches"`
+}
+
+// Matches tells whether the selector is for the container of these facts.
+func (s *Selector) Matches(f *Facts) bool {
+	id := &f.Identity
+	missing := s.Missing == "match"
+	return matchList(s.Engine, f.Engine, missing) &&
+		matchList(s.Handler, f.Handler, missing) &&
+		matchList(s.Kind, id.Kind, missing) &&
+		matchList(s.Namespace, id.Namespace, missing) &&
+		matchList(s.Pod, id.Pod, missing) &&
+		matchList(s.Container, id.Container, missing) &&
+		matchList(s.Image, id.Image, missing) &&
+		matchList(s.Digest, id.Digest, missing) &&
+		matchList(s.User, id.User, missing) &&
+		matchMap(s.Annotation, id.Annotations, missing) &&
+		matchMap(s.Label, id.Labels, missing)
+}
+
+func matchMap(want map[string][]string, have map[string]string, missing bool) bool {
+	for key, globs := range want {
+		if !matchList(globs, have[key], missing) {
+			return false
+		}
+	}
+	return true
+}
+
+func matchList(globs []string, value string, missing bool) bool {
+	if len(globs) == 0 {
+		return true
+	}
+	if value == "" {
+		return missing
+	}
+	positive, matched := false, false
+	for _, g := range globs {
+		if len(g) > 0 && g[0] == '!' {
+			if Match(g[1:], value) {
+				return false
+			}
+			continue
+		}
+		positive = true
+		matched = matched || Match(g, value)
+	}
+	return matched || !positive
+}
+
+// An Exception lets matching containers go beyond rules. It is the only thing
+// that widens, and each use of it is in the receipt.
+type Exception struct {
+	Rules    []string       // the rules it speaks of
+	Match    Selector       // the containers; what the engine did not say never matches
+	Allow    map[string]any // by rule, settings that widen the policies'; none: the rule is waived
+	Policies []string       // the policies it speaks to; empty: all
+	Reason   string
+	Expires  int64 // Unix seconds of the moment it ends; 0: never
+}
+
+// speaksOf tells whether the exception is about the rule as that policy asks it.
+func (x *Exception) speaksOf(rule, policy string) bool {
+	return contains(x.Rules, rule) && (len(x.Policies) == 0 || contains(x.Policies, policy))
+}
+
+func contains(list []string, s string) bool {
+	for _, have := range list {
+		if have == s {
+			return true
+		}
+	}
+	return false
+}

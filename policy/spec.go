@@ -1,0 +1,78 @@
+package policy
+
+import (
+	"errors"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/runward/runward/internal/jsondoc"
+)
+
+// A Spec is one config.json, read strictly: every runtime that reads these
+// bytes sees the same document. It does not change.
+type Spec struct {
+	doc   *jsondoc.Doc
+	typed *specs.Spec
+}
+
+// ParseSpec scans and decodes a config.json. It refuses what runtimes read
+// differently (duplicate keys, case variants of known keys, trailing data,
+// invalid UTF-8, NUL), what is too deep (64) or too large (8 MiB), and what
+// lacks the process or the linux section, without which there is nothing to
+// decide about.
+//
+// The result is normalised: sections that are absent and mean the same empty
+// are present and empty (root, process.capabilities, hooks, linux.resources
+// and in it memory, cpu and pids).
+func ParseSpec(raw []byte) (*Spec, error) {
+	doc, err := jsondoc.Parse(raw, jsondoc.DefaultLimits)
+	if err != nil {
+		return nil, err
+	}
+	s := &Spec{doc: doc, typed: new(specs.Spec)}
+	root := doc.Root()
+	if root.Kind() != jsondoc.Object {
+		return nil, errors.New("want a JSON object")
+	}
+	if err := jsondoc.Decode(root, s.typed); err != nil {
+		return nil, err
+	}
+	switch {
+	case s.typed.Process == nil:
+		return nil, errors.New(`no "process" section: there is nothing to start`)
+	case s.typed.Linux == nil:
+		return nil, errors.New(`no "linux" section: without it the container would share everything with the host`)
+	}
+	normalise(s.typed)
+	return s, nil
+}
+
+// Raw returns the document's bytes. They must not be changed.
+func (s *Spec) Raw() []byte { return s.doc.Raw() }
+
+// decode returns a copy that may be changed.
+func (s *Spec) decode() (*specs.Spec, error) {
+	typed := new(specs.Spec)
+	if err := jsondoc.Decode(s.doc.Root(), typed); err != nil {
+		return nil, err
+	}
+	normalise(typed)
+	return typed, nil
+}
+
+func normalise(s *specs.Spec) {
+	fill(&s.Root)
+	fill(&s.Hooks)
+	fill(&s.Process.Capabilities)
+	fill(&s.Linux.Resources)
+	r := s.Linux.Resources
+	fill(&r.Memory)
+	fill(&r.CPU)
+	fill(&r.Pids)
+}
+
+func fill[T any](p **T) {
+	if *p == nil {
+		*p = new(T)
+	}
+}
