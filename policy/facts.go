@@ -11,6 +11,7 @@ type Facts struct {
 	Identity Identity // from keys that the engine writes last, and from no others
 	Rootless bool     // not started by the host's root: the rules advise, the user owns everything checked
 
+	Kernel       string // release, as uname(2) has it: 6.1.0-18-amd64
 	CgroupV2     bool
 	Capabilities uint64   // the host's bounding set; runc refuses a container with others
 	AppArmor     AppArmor // what the kernel offers
@@ -78,6 +79,13 @@ type File struct {
 	GID  uint32
 	Mode uint32 // permission bits and setuid, setgid, sticky
 	FS   int64  // statfs f_type
+
+	// Magic tells that the way leads through a magic link of procfs, or through
+	// the process's own directory there (/proc/self, /dev/fd, /proc/PID/root,
+	// cwd or fd): where it ends depends on who looks and when, so what is said
+	// here may not be what the runtime finds. A namespace file (/proc/PID/ns/*)
+	// and another process's exe are named on purpose and not marked.
+	Magic bool
 
 	// Parents are the directories from "/" down to the one that holds Path.
 	Parents []Dir
