@@ -1,3 +1,11 @@
 module github.com/runward/runward
 
 go 1.26
+
+require (
+	github.com/opencontainers/runtime-spec v1.3.0
+	github.com/rogpeppe/go-internal v1.16.0
+	pgregory.net/rapid v1.3.0
+)
+
+require golang.org/x/tools v0.26.0 // indirect

@@ -25,7 +25,7 @@ type Spec struct {
 // are present and empty (root, process.capabilities, hooks, linux.resources
 // and in it memory, cpu and pids).
 func ParseSpec(raw []byte) (*Spec, error) {
-	doc, err := jsondoc.Parse(raw, jsondoc.DefaultLimits)
+	doc, err := jsondoc.Parse(raw, jsondoc.DefaultLimits())
 	if err != nil {
 		return nil, err
 	}
