@@ -36,6 +36,13 @@ type List struct {
 // IsSet tells whether any policy has the list; without one nothing is refused.
 func (a AllowList) IsSet() bool { return a.Lists != nil }
 
+// Default sets the list where no policy has one; see Defaulter.
+func (a *AllowList) Default(items []string) {
+	if a.Lists == nil {
+		a.Lists = []List{{Policy: "default", Items: items}}
+	}
+}
+
 // Permits tells whether value is on every list, by match(item, value).
 func (a AllowList) Permits(value string, match func(item, value string) bool) bool {
 	for _, l := range a.Lists {
@@ -169,6 +176,13 @@ func (f *Flag) UnmarshalTOML(v any) error {
 	}
 	*f = Flag{On: on, set: true}
 	return nil
+}
+
+// Default sets the requirement where the policy does not say; see Defaulter.
+func (f *Flag) Default(on bool) {
+	if !f.set {
+		*f = Flag{On: on, set: true}
+	}
 }
 
 func (f *Flag) isSet() bool         { return f.set }
