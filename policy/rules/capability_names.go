@@ -3,7 +3,9 @@ package rules
 import (
 	"errors"
 	"strconv"
+	"strings"
 
+	"github.com/runward/runward/internal/nearest"
 	"github.com/runward/runward/policy"
 )
 
@@ -64,8 +66,15 @@ func equalFoldASCII(a, b string) bool {
 func validCapabilities(key string, list policy.AllowList) error {
 	for _, l := range list.Lists {
 		for _, item := range l.Items {
-			if err := oneOf(key, item, capabilityNames[:]); err != nil {
+			near := item
+			if n := capabilityNumber(item); n >= 0 {
+				near = capabilityNames[n]
+			}
+			if err := oneOf(key, near, capabilityNames[:]); err != nil {
 				return err
+			}
+			if near != item {
+				return errors.New(key + ": " + strconv.Quote(item) + " is not known; did you mean " + strconv.Quote(near) + "?")
 			}
 		}
 	}
@@ -74,39 +83,14 @@ func validCapabilities(key string, list policy.AllowList) error {
 
 // oneOf refuses an item that is not among the known ones, and names the nearest.
 func oneOf(key, item string, known []string) error {
-	nearest, best := "", len(item)/2+5
-	for _, k := range known {
-		if k == item {
-			return nil
-		}
-		if d := editDistance(item, k); d < best {
-			nearest, best = k, d
-		}
+	if inList(known, item) {
+		return nil
 	}
 	msg := key + ": " + strconv.Quote(item) + " is not known"
-	if nearest != "" {
-		msg += "; did you mean " + strconv.Quote(nearest) + "?"
+	if near := nearest.Word(item, known); near != "" {
+		msg += "; did you mean " + strconv.Quote(near) + "?"
+	} else if len(known) < 10 {
+		msg += "; known are " + strings.Join(known, ", ")
 	}
 	return errors.New(msg)
-}
-
-// editDistance is Levenshtein's, letter case not counting.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i]|0x20 != b[j]|0x20 {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
 }
