@@ -5,7 +5,7 @@ go 1.26.0
 require (
 	google.golang.org/grpc v1.85.0
 	google.golang.org/protobuf v1.36.12
-	k8s.io/cri-api v0.37.2
+	k8s.io/cri-api v0.35.0
 )
 
 require (
