@@ -220,9 +220,6 @@ func (t *tree) copy(from, to string) string {
 	if reason != "" {
 		return inFrom(from, reason)
 	}
-	if t.added+src.size() > t.lim.Bytes {
-		return "the patch brings in more than the limit of " + strconv.Itoa(t.lim.Bytes) + " bytes"
-	}
 	val, reason := t.parse(src.appendTo(nil))
 	if reason != "" {
 		return reason

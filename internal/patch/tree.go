@@ -122,16 +122,3 @@ func (v *value) appendTo(dst []byte) []byte {
 	}
 	return append(append(dst, v.end...), right)
 }
-
-// size is the length of what appendTo writes.
-func (v *value) size() int {
-	if !v.opened {
-		return len(v.src.Raw())
-	}
-	n := 2 + len(v.end) + max(0, len(v.entries)-1)
-	for i := range v.entries {
-		e := &v.entries[i]
-		n += len(e.head) + e.val.size() + len(e.tail)
-	}
-	return n
-}
