@@ -183,8 +183,9 @@ func (e *Eval) runRule(rule *Rule, policies []*Policy) {
 		}
 		names = append(names, p.Name)
 		action = max(action, actionOf(rule, s))
-		strict = meetInto(strict, s.Settings)
-		widened, exceptions := e.except(rule, p.Name, s.Settings, policies)
+		settings := withDefaults(s.Settings)
+		strict = meetInto(strict, settings)
+		widened, exceptions := e.except(rule, p.Name, settings, policies)
 		used = append(used, exceptions...)
 		if widened != nil {
 			wide = meetInto(wide, widened)

@@ -454,6 +454,23 @@ func settingsOf(settings any) []setting {
 	return fields
 }
 
+// A Defaulter is a rule's settings that mean something where a policy switches
+// the rule on and leaves them out. What SetDefaults fills in holds as that
+// policy's own value: it meets other policies', and exceptions widen it.
+type Defaulter interface {
+	SetDefaults()
+}
+
+// withDefaults returns the settings with what the policy leaves out filled in.
+func withDefaults(settings any) any {
+	if _, ok := settings.(Defaulter); !ok {
+		return settings
+	}
+	filled := clone(settings)
+	filled.(Defaulter).SetDefaults()
+	return filled
+}
+
 // clone copies the struct; the settings themselves never change in place.
 func clone(settings any) any {
 	v := reflect.ValueOf(settings).Elem()
