@@ -51,7 +51,7 @@ func checkCPU(e *policy.Eval, s *CPUSettings) {
 	case unlimited && (!ok || e.Facts.Identity.Kind == "sandbox"):
 		return
 	case unlimited:
-	case s.Max.Set && *c.Quota > quotaFor(s.Max.Value, period) && *c.Quota > leastQuota:
+	case s.Max.Set && *c.Quota > quotaFor(s.Max.Value, period):
 		want = s.Max.Value
 		found, wanted = processors(*c.Quota, period)+" processors", want.String()+" processors or less"
 	default:
@@ -90,12 +90,18 @@ func setQuota(c *specs.LinuxCPU, want policy.CPUs, period uint64) {
 
 func checkRealtime(e *policy.Eval) {
 	c := e.Spec.Linux.Resources.CPU
-	if c.RealtimeRuntime == nil || *c.RealtimeRuntime == 0 {
+	pointer, found := "/linux/resources/cpu/realtimeRuntime", ""
+	switch {
+	case c.RealtimeRuntime != nil && *c.RealtimeRuntime != 0:
+		found = itoa(*c.RealtimeRuntime) + " microseconds of real-time scheduling"
+	case c.RealtimePeriod != nil && *c.RealtimePeriod != 0:
+		pointer, found = "/linux/resources/cpu/realtimePeriod", "a period of real-time scheduling"
+	default:
 		return
 	}
 	e.Rewrite(policy.Finding{
-		Pointer: "/linux/resources/cpu/realtimeRuntime",
-		Found:   itoa(*c.RealtimeRuntime) + " microseconds of real-time scheduling",
+		Pointer: pointer,
+		Found:   found,
 		Wanted:  "none",
 		Hint:    "take --cpu-rt-runtime and --cpu-rt-period out",
 	}, func(spec *specs.Spec) {
