@@ -183,7 +183,7 @@ func (e *Eval) runRule(rule *Rule, policies []*Policy) {
 		}
 		names = append(names, p.Name)
 		action = max(action, actionOf(rule, s))
-		settings := withDefaults(s.Settings)
+		settings := defaulted(s.Settings)
 		strict = meetInto(strict, settings)
 		widened, exceptions := e.except(rule, p.Name, settings, policies)
 		used = append(used, exceptions...)
@@ -206,6 +206,23 @@ func (e *Eval) runRule(rule *Rule, policies []*Policy) {
 	if len(used) > 0 {
 		e.recordExceptions(used, first)
 	}
+}
+
+// A Defaulter is a rule's settings that mean something also where a policy
+// leaves them out: Default sets those to the standard's value. It happens
+// before policies meet, so that a table without a list is a bound like any
+// other, which another policy's longer list does not lift.
+type Defaulter interface {
+	Default()
+}
+
+func defaulted(settings any) any {
+	if _, ok := settings.(Defaulter); !ok {
+		return settings
+	}
+	filled := clone(settings)
+	filled.(Defaulter).Default()
+	return filled
 }
 
 func meetInto(dst, src any) any {

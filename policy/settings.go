@@ -36,6 +36,17 @@ type List struct {
 // IsSet tells whether any policy has the list; without one nothing is refused.
 func (a AllowList) IsSet() bool { return a.Lists != nil }
 
+// DefaultItem stands, in the allow-lists of rules that say so, for the rule's
+// documented safe list: ["default", "x"] is that list and x.
+const DefaultItem = "default"
+
+// Default sets the list where no policy has one; see Defaulter.
+func (a *AllowList) Default(items []string) {
+	if a.Lists == nil {
+		a.Lists = []List{{Policy: "default", Items: items}}
+	}
+}
+
 // Permits tells whether value is on every list, by match(item, value).
 func (a AllowList) Permits(value string, match func(item, value string) bool) bool {
 	for _, l := range a.Lists {
@@ -169,6 +180,13 @@ func (f *Flag) UnmarshalTOML(v any) error {
 	}
 	*f = Flag{On: on, set: true}
 	return nil
+}
+
+// Default sets the requirement where the policy does not say; see Defaulter.
+func (f *Flag) Default(on bool) {
+	if !f.set {
+		*f = Flag{On: on, set: true}
+	}
 }
 
 func (f *Flag) isSet() bool         { return f.set }
@@ -452,23 +470,6 @@ func settingsOf(settings any) []setting {
 		fields[i] = v.Field(i).Addr().Interface().(setting)
 	}
 	return fields
-}
-
-// A Defaulter is a rule's settings that mean something where a policy switches
-// the rule on and leaves them out. What SetDefaults fills in holds as that
-// policy's own value: it meets other policies', and exceptions widen it.
-type Defaulter interface {
-	SetDefaults()
-}
-
-// withDefaults returns the settings with what the policy leaves out filled in.
-func withDefaults(settings any) any {
-	if _, ok := settings.(Defaulter); !ok {
-		return settings
-	}
-	filled := clone(settings)
-	filled.(Defaulter).SetDefaults()
-	return filled
 }
 
 // clone copies the struct; the settings themselves never change in place.

@@ -11,12 +11,12 @@ import (
 
 // AnnotationsSettings says which annotations runtimes may see.
 type AnnotationsSettings struct {
-	Allow  policy.Allow  `toml:"allow" doc:"keys, as globs; \"default\" is every key that no runtime obeys and those that the engine itself adds"`
-	Forbid policy.Forbid `toml:"forbid" doc:"keys, as globs, that are taken out though they are harmless"`
+	Allow  policy.AllowList `toml:"allow" doc:"keys, as globs; \"default\" is every key that no runtime obeys and those that the engine itself adds"`
+	Forbid policy.Forbid    `toml:"forbid" doc:"keys, as globs, that are taken out though they are harmless"`
 }
 
-// SetDefaults makes an absent list the safe one.
-func (s *AnnotationsSettings) SetDefaults() { s.Allow.SetDefault() }
+// Default makes an absent list the safe one.
+func (s *AnnotationsSettings) Default() { s.Allow.Default([]string{policy.DefaultItem}) }
 
 // Annotations takes out what runtimes take for orders.
 var Annotations = policy.NewRule(policy.Rule{

@@ -12,11 +12,11 @@ import (
 
 // DevicesSettings says which devices a container may reach.
 type DevicesSettings struct {
-	Allow policy.Allow `toml:"allow" doc:"devices as \"type major:minor access\", for example \"c 10:229 rwm\", with * for any number; \"default\" is null zero full random urandom tty console ptmx pts net/tun"`
+	Allow policy.AllowList `toml:"allow" doc:"devices as \"type major:minor access\", for example \"c 10:229 rwm\", with * for any number; \"default\" is null zero full random urandom tty console ptmx pts net/tun"`
 }
 
-// SetDefaults makes an absent list the safe one.
-func (s *DevicesSettings) SetDefaults() { s.Allow.SetDefault() }
+// Default makes an absent list the safe one.
+func (s *DevicesSettings) Default() { s.Allow.Default([]string{policy.DefaultItem}) }
 
 // Validate refuses patterns that say nothing.
 func (s *DevicesSettings) Validate() error {

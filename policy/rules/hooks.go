@@ -11,12 +11,12 @@ import (
 
 // HooksSettings says which programs of the host run for a container.
 type HooksSettings struct {
-	Allow  policy.Allow `toml:"allow" doc:"paths, as globs, of hooks that may run; \"default\" is Docker's own, NVIDIA's and what is in /usr/libexec/oci/hooks.d"`
-	SetEnv policy.Flag  `toml:"set_env" doc:"give every hook without an environment a fixed one; left out: only those that run in the container's namespaces, which inherit its LD_PRELOAD otherwise"`
+	Allow  policy.AllowList `toml:"allow" doc:"paths, as globs, of hooks that may run; \"default\" is Docker's own, NVIDIA's and what is in /usr/libexec/oci/hooks.d"`
+	SetEnv policy.Flag      `toml:"set_env" doc:"give every hook without an environment a fixed one; left out: only those that run in the container's namespaces, which inherit its LD_PRELOAD otherwise"`
 }
 
-// SetDefaults makes an absent list the safe one.
-func (s *HooksSettings) SetDefaults() { s.Allow.SetDefault() }
+// Default makes an absent list the safe one.
+func (s *HooksSettings) Default() { s.Allow.Default([]string{policy.DefaultItem}) }
 
 // Validate refuses globs that are not absolute.
 func (s *HooksSettings) Validate() error { return items(s.Allow.Lists, absolute("hooks.allow")) }

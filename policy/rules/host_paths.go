@@ -11,13 +11,13 @@ import (
 
 // HostPathsSettings says what of the host's files a container may see.
 type HostPathsSettings struct {
-	Sources  policy.Allow  `toml:"sources" doc:"host paths, as globs, that may be mounted; \"default\" is local data under Docker and Podman, and nothing under Kubernetes; a path of the host's own, as /etc/ssl, must be named down to it. What the engine manages (volumes, resolv.conf) is always allowed"`
-	Forbid   policy.Forbid `toml:"forbid" doc:"host paths, as globs, that are never mounted, nor anything below them"`
-	ReadOnly policy.Forbid `toml:"read_only" doc:"host paths, as globs, that are only mounted read-only, and what is below them"`
+	Sources  policy.AllowList `toml:"sources" doc:"host paths, as globs, that may be mounted; \"default\" is local data under Docker and Podman, and nothing under Kubernetes; a path of the host's own, as /etc/ssl, must be named down to it. What the engine manages (volumes, resolv.conf) is always allowed"`
+	Forbid   policy.Forbid    `toml:"forbid" doc:"host paths, as globs, that are never mounted, nor anything below them"`
+	ReadOnly policy.Forbid    `toml:"read_only" doc:"host paths, as globs, that are only mounted read-only, and what is below them"`
 }
 
-// SetDefaults makes an absent list the safe one.
-func (s *HostPathsSettings) SetDefaults() { s.Sources.SetDefault() }
+// Default makes an absent list the safe one.
+func (s *HostPathsSettings) Default() { s.Sources.Default([]string{policy.DefaultItem}) }
 
 // Validate refuses paths that match nothing.
 func (s *HostPathsSettings) Validate() error {

@@ -12,13 +12,13 @@ import (
 
 // MaskedPathsSettings says what of /proc and /sys stays covered.
 type MaskedPathsSettings struct {
-	Masked   policy.Forbid `toml:"masked" doc:"paths that must be masked besides the engines' own"`
-	ReadOnly policy.Forbid `toml:"read_only" doc:"paths that must be read-only or masked besides the engines' own"`
-	Open     policy.Allow  `toml:"open" doc:"paths that may stay uncovered; left out: none"`
+	Masked   policy.Forbid    `toml:"masked" doc:"paths that must be masked besides the engines' own"`
+	ReadOnly policy.Forbid    `toml:"read_only" doc:"paths that must be read-only or masked besides the engines' own"`
+	Open     policy.AllowList `toml:"open" doc:"paths that may stay uncovered; left out: none"`
 }
 
-// SetDefaults makes an absent list the empty one.
-func (s *MaskedPathsSettings) SetDefaults() { s.Open.SetDefault() }
+// Default makes an absent list the empty one.
+func (s *MaskedPathsSettings) Default() { s.Open.Default([]string{policy.DefaultItem}) }
 
 // Validate refuses paths that cannot be masked.
 func (s *MaskedPathsSettings) Validate() error {

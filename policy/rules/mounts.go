@@ -12,11 +12,11 @@ import (
 
 // MountsSettings says which file systems may be mounted where.
 type MountsSettings struct {
-	Allow policy.Allow `toml:"allow" doc:"mounts as \"type destination\", the destination a glob, for example \"hugetlbfs /dev/hugepages\" or \"bind /proc/meminfo\"; \"default\" is what engines mount"`
+	Allow policy.AllowList `toml:"allow" doc:"mounts as \"type destination\", the destination a glob, for example \"hugetlbfs /dev/hugepages\" or \"bind /proc/meminfo\"; \"default\" is what engines mount"`
 }
 
-// SetDefaults makes an absent list the safe one.
-func (s *MountsSettings) SetDefaults() { s.Allow.SetDefault() }
+// Default makes an absent list the safe one.
+func (s *MountsSettings) Default() { s.Allow.Default([]string{policy.DefaultItem}) }
 
 // Validate refuses items that match nothing.
 func (s *MountsSettings) Validate() error {

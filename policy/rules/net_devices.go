@@ -10,11 +10,11 @@ import (
 // NetDevicesSettings says which of the host's network devices may be moved
 // into containers.
 type NetDevicesSettings struct {
-	Allow policy.Allow `toml:"allow" doc:"names, as globs, of the host's network devices that may be moved into the container; left out: none"`
+	Allow policy.AllowList `toml:"allow" doc:"names, as globs, of the host's network devices that may be moved into the container; left out: none"`
 }
 
-// SetDefaults makes an absent list the empty one.
-func (s *NetDevicesSettings) SetDefaults() { s.Allow.SetDefault() }
+// Default makes an absent list the empty one.
+func (s *NetDevicesSettings) Default() { s.Allow.Default([]string{policy.DefaultItem}) }
 
 // NetDevices refuses linux.netDevices.
 var NetDevices = policy.NewRule(policy.Rule{
@@ -48,7 +48,7 @@ func checkNetDevices(e *policy.Eval, s *NetDevicesSettings) {
 }
 
 // listed is an allow-list for messages, without the word default.
-func listed(a policy.Allow) string {
+func listed(a policy.AllowList) string {
 	text := ""
 	for _, l := range a.Lists {
 		for _, item := range l.Items {

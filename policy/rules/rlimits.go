@@ -16,9 +16,9 @@ type RlimitsSettings struct {
 	Max policy.MaxTable[policy.Count] `toml:"max" doc:"most of each, soft and hard, by name: nofile, nproc, core, ...; left out: { rtprio = 0, nice = 20 }"`
 }
 
-// SetDefaults makes an absent table the one that keeps a container from
+// Default makes an absent table the one that keeps a container from
 // raising its own priority.
-func (s *RlimitsSettings) SetDefaults() {
+func (s *RlimitsSettings) Default() {
 	if s.Max.Values == nil {
 		s.Max.Values = map[string]policy.Count{"rtprio": 0, "nice": 20}
 	}

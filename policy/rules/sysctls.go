@@ -12,11 +12,11 @@ import (
 
 // SysctlsSettings says which kernel parameters a container may set.
 type SysctlsSettings struct {
-	Allow policy.Allow `toml:"allow" doc:"names, as globs, of kernel parameters that may be set; \"default\" is the safe list of the Pod Security Standards; only parameters with namespaces can ever be set"`
+	Allow policy.AllowList `toml:"allow" doc:"names, as globs, of kernel parameters that may be set; \"default\" is the safe list of the Pod Security Standards; only parameters with namespaces can ever be set"`
 }
 
-// SetDefaults makes an absent list the safe one.
-func (s *SysctlsSettings) SetDefaults() { s.Allow.SetDefault() }
+// Default makes an absent list the safe one.
+func (s *SysctlsSettings) Default() { s.Allow.Default([]string{policy.DefaultItem}) }
 
 // Validate refuses names that could never be allowed.
 func (s *SysctlsSettings) Validate() error {
