@@ -6,6 +6,7 @@ import (
 
 	"github.com/runward/runward/internal/config"
 	"github.com/runward/runward/internal/ledger"
+	"github.com/runward/runward/internal/realruntime"
 	"github.com/runward/runward/policy"
 )
 
@@ -23,7 +24,7 @@ func Main(args, env []string, ignored uint64) int {
 	}
 	handler := filepath.Base(args[0])
 	cfg, cfgErr := config.Load() // with an error, as much as could be read
-	runtime, err := realRuntime(cfg, handler, "/proc/self/exe")
+	runtime, err := realruntime.Find(cfg, handler, "/proc/self/exe")
 	switch {
 	case inv.Covered() && cfgErr != nil:
 		err = cfgErr

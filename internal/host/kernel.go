@@ -9,13 +9,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// kernelRelease returns what uname(2) calls the release.
-func kernelRelease() string {
+// kernelVersion returns the first two numbers of what uname(2) calls the
+// release; zeros where they cannot be read.
+func kernelVersion() [2]int {
 	var u unix.Utsname
 	if err := unix.Uname(&u); err != nil {
-		return ""
+		return [2]int{}
 	}
-	return unix.ByteSliceToString(u.Release[:])
+	major, rest, _ := strings.Cut(unix.ByteSliceToString(u.Release[:]), ".")
+	minor := rest
+	for i, c := range rest {
+		if c < '0' || c > '9' {
+			minor = rest[:i]
+			break
+		}
+	}
+	a, err1 := strconv.Atoi(major)
+	b, err2 := strconv.Atoi(minor)
+	if err1 != nil || err2 != nil {
+		return [2]int{}
+	}
+	return [2]int{a, b}
 }
 
 // isFilesystem tells whether a file system of that type is mounted at path.
