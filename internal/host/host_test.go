@@ -60,7 +60,7 @@ func TestCollectUnderAnEngine(t *testing.T) {
 	proc := root + "/proc/" + strconv.Itoa(os.Getppid())
 	must(t, os.Mkdir(proc, 0o755))
 	must(t, os.Symlink("/usr/bin/env", proc+"/exe")) // Stands for a shim: procfs links past any root.
-	f := collect(root, Invocation{Root: "/run/containerd/runc/k8s.io", Bundle: "/run/containerd/io.containerd.runtime.v2.task/k8s.io/1"})
+	f := collect(root, Invocation{Bundle: "/run/containerd/io.containerd.runtime.v2.task/k8s.io/1"})
 	if f.Engine != "" || f.Identity.Conflict != "the bundle's path is containerd's, but the calling process is /usr/bin/env" {
 		t.Errorf("%q, %+v", f.Engine, f.Identity)
 	}
