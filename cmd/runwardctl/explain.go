@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -83,6 +84,7 @@ type explanation struct {
 	flags   explainFlags
 	set     policy.Set
 	advises bool
+	spec    *policy.Spec
 }
 
 func (e *explanation) note(s string) { e.Notes = append(e.Notes, s) }
@@ -144,6 +146,12 @@ func (e *explanation) read(path string) error {
 	if e.Before, err = bundle.ReadSpec(); err != nil {
 		return e.refuse(path, err)
 	}
+	if err := e.parse(); err != nil || e.Refused != nil {
+		return err
+	}
+	if err := bundle.CheckOwner(e.spec.MappedRoot()...); err != nil {
+		return e.refuse(path, err)
+	}
 	return nil
 }
 
@@ -159,6 +167,14 @@ func (e *explanation) readFile(path string, info fs.FileInfo) error {
 	e.note("read as a plain file: the owner and mode of a bundle were not looked at")
 	if e.Before, err = os.ReadFile(path); err != nil {
 		return configuration(errors.New(path + ": " + owner.Reason(err)))
+	}
+	return e.parse()
+}
+
+func (e *explanation) parse() (err error) {
+	e.Original = audit.Digest(e.Before)
+	if e.spec, err = policy.ParseSpec(e.Before); err != nil {
+		return e.refuse(e.Bundle, fmt.Errorf("config.json: %w", err))
 	}
 	return nil
 }
@@ -181,29 +197,21 @@ func (e *explanation) refuse(path string, err error) error {
 }
 
 func (e *explanation) decide() error {
-	e.Original = audit.Digest(e.Before)
-	spec, err := policy.ParseSpec(e.Before)
-	if err != nil {
-		return e.refuse(e.Bundle, err)
-	}
-	facts, err := e.facts(spec)
-	if err != nil {
-		return err
-	}
-	d := policy.Evaluate(e.set, rules.All, spec, facts)
+	d := policy.Evaluate(e.set, rules.All, e.spec, e.facts())
 	e.Verdict, e.Policies, e.Findings, e.Patch, e.Ceiling = d.Verdict, d.Policies, d.Findings, d.Patch, d.Ceiling
 	if e.Verdict == policy.Deny {
 		return nil
 	}
-	if e.After, err = spec.Apply(d.Patch); err != nil {
-		return errors.New("apply the patch: " + err.Error())
+	var err error
+	if e.After, err = e.spec.Apply(d.Patch); err != nil {
+		return fmt.Errorf("apply the patch: %w", err)
 	}
 	e.Final = audit.Digest(e.After)
 	return nil
 }
 
 // facts gathers what the wrapper would know, but for the process that calls it.
-func (e *explanation) facts(spec *policy.Spec) (*policy.Facts, error) {
+func (e *explanation) facts() *policy.Facts {
 	runtime, err := realruntime.Find(e.cfg, e.flags.handler, wrapper())
 	if err != nil {
 		e.note("the container would not start in any case: " + err.Error())
@@ -211,7 +219,7 @@ func (e *explanation) facts(spec *policy.Spec) (*policy.Facts, error) {
 	e.Runtime = runtime
 	facts := host.Assume(host.Invocation{
 		Now: time.Now().Unix(), Root: e.flags.root, Bundle: e.Bundle, Handler: e.flags.handler, Runtime: realruntime.Kind(runtime),
-		Annotations:        spec.Annotations(),
+		Annotations:        e.spec.View().Annotations,
 		TrustedAnnotations: e.cfg.Trust.Annotations, TrustedLabels: e.cfg.Trust.Labels,
 	}, e.flags.engine)
 	e.Engine, e.Identity = facts.Engine, facts.Identity
@@ -226,7 +234,7 @@ func (e *explanation) facts(spec *policy.Spec) (*policy.Facts, error) {
 	if facts.Rootless {
 		e.note("user " + strconv.Itoa(os.Geteuid()) + " is not the host's root: this is what a rootless runward of this user would decide")
 	}
-	return facts, nil
+	return facts
 }
 
 // wrapper is where runward is: beside this program. The real runtime must not

@@ -38,14 +38,20 @@ type origin struct {
 //	.../buildah1234                                      buildah, podman           buildah
 //	.../runc-SNAPSHOTTER/executor/ID, buildkit/executor  buildkitd, dockerd        buildkit
 //
-// containerd's --root ends in the same NAMESPACE. CRI's identity keys are
+// containerd's --root ends in the same NAMESPACE; where it has containerd's form
+// the parent may also be a program that is no engine's (a wrapper in between).
+// CRI's identity keys are
 // trusted in its name space k8s.io alone: whoever may use another one (nerdctl,
 // ctr) may also write annotations.
 func detect(s signals) origin {
 	shape, ns := layout(s.bundle)
 	by := caller(s.parent)
+	rootNS, rootDocker := containerdRoot(s.root)
 	if shape == "" && by == "" {
 		return origin{}
+	}
+	if shape == containerd && rootNS == ns && by == "" {
+		by, s.parent.err = "shim", "" // two signals agree, and the third speaks of no engine
 	}
 	if shape != "" && s.parent.err != "" {
 		return disagree("the bundle's path is " + shape + "'s, but the calling process proves nothing: " + s.parent.err)
@@ -56,7 +62,6 @@ func detect(s signals) origin {
 	if shape == "" {
 		return disagree("the calling process is " + s.parent.exe + ", but the bundle's path is not one of its engine's")
 	}
-	rootNS, rootDocker := containerdRoot(s.root)
 	from := combine(shape, by, ns, rootDocker)
 	switch {
 	case from.engine == "":

@@ -61,9 +61,11 @@ func TestDetect(t *testing.T) {
 		{"a person, parent unreadable", "", "/tmp/bundle", parent{err: "its executable cannot be read"}, "", false, ""},
 		{"not quite buildah's", "", "/var/tmp/buildah", parent{exe: "/usr/bin/bash"}, "", false, ""},
 
-		{"a person in an engine's bundle", "/run/containerd/runc/k8s.io", v2 + "/k8s.io/0a", parent{exe: "/usr/bin/bash"}, "", false,
+		{"a wrapper in between", "/run/containerd/runc/k8s.io", v2 + "/k8s.io/0a", parent{exe: "/usr/bin/bash"}, "containerd", true, ""},
+		{"a parent that cannot be read", "/run/containerd/runc/k8s.io", v2 + "/k8s.io/0a", parent{err: "it is outside of this PID namespace"}, "containerd", true, ""},
+		{"a person in an engine's bundle", "/run/runc", v2 + "/k8s.io/0a", parent{exe: "/usr/bin/bash"}, "", false,
 			"the bundle's path is containerd's, but the calling process is /usr/bin/bash"},
-		{"parent unreadable", "/run/containerd/runc/k8s.io", v2 + "/k8s.io/0a", parent{err: "it is outside of this PID namespace"}, "", false,
+		{"only the bundle speaks", "", v2 + "/k8s.io/0a", parent{err: "it is outside of this PID namespace"}, "", false,
 			"the bundle's path is containerd's, but the calling process proves nothing: it is outside of this PID namespace"},
 		{"a shim that is not root's", "/run/containerd/runc/k8s.io", v2 + "/k8s.io/0a", parent{exe: "/home/ann/containerd-shim-runc-v2", err: "/home/ann is not root's alone"}, "", false,
 			"the bundle's path is containerd's, but the calling process proves nothing: /home/ann is not root's alone"},

@@ -9,25 +9,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// kernelVersion returns the first two numbers of what uname(2) calls the
-// release; zeros where they cannot be read.
-func kernelVersion() [2]int {
+// kernelVersion returns the kernel's major and minor version; zeros where
+// uname(2) does not tell.
+func kernelVersion() (v [2]int) {
 	var u unix.Utsname
 	if err := unix.Uname(&u); err != nil {
-		return [2]int{}
+		return v
 	}
-	major, rest, _ := strings.Cut(unix.ByteSliceToString(u.Release[:]), ".")
+	return parseVersion(unix.ByteSliceToString(u.Release[:]))
+}
+
+// parseVersion reads the first two numbers of a release such as 6.1.0-18-amd64.
+func parseVersion(release string) (v [2]int) {
+	major, rest, _ := strings.Cut(release, ".")
 	minor := rest
-	for i, c := range rest {
-		if c < '0' || c > '9' {
-			minor = rest[:i]
-			break
-		}
+	if end := strings.IndexFunc(rest, func(r rune) bool { return r < '0' || r > '9' }); end >= 0 {
+		minor = rest[:end]
 	}
-	a, err1 := strconv.Atoi(major)
-	b, err2 := strconv.Atoi(minor)
-	if err1 != nil || err2 != nil {
-		return [2]int{}
+	a, errA := strconv.Atoi(major)
+	b, errB := strconv.Atoi(minor)
+	if errA != nil || errB != nil {
+		return v
 	}
 	return [2]int{a, b}
 }
