@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io/fs"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -175,6 +176,9 @@ func openReceipts() (path string, inputs []journal.Input, head *audit.Head, done
 	}
 	path = cfg.Audit.Receipts
 	inputs, head, done, err = journal.Files(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return path, nil, nil, func() {}, nil // no directory yet
+	}
 	if err != nil {
 		return path, nil, nil, nil, configuration(err)
 	}
