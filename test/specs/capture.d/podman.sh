@@ -52,13 +52,14 @@ capture_podman() {
 	pod terminal --tty
 	pod cgroup-parent --cgroup-parent /tenants
 	pod publish -p 8080:80
-	expect crun -- podman --runtime crun run --rm localhost/busybox true
+	# Where crun is installed podman prefers it.
+	expect crun -- podman run --rm localhost/busybox true
 	# podman refuses this with runc, by the name of the runtime.
 	expect crun-cgroups-disabled -- podman --runtime crun run --rm --cgroups disabled localhost/busybox true
-	expect exec -- sh -c 'podman run -d --name e localhost/busybox sleep 100 &&
+	expect exec -- sh -c 'podman --runtime runc run -d --name e localhost/busybox sleep 100 &&
 		podman exec -u 1000 e id && podman exec --privileged e true && podman rm -ft0 e'
-	expect pod-infra pod-member -- sh -c 'podman pod create --name p --infra-image localhost/pause &&
-		podman run --pod p localhost/busybox true && podman pod rm -ft0 p'
+	expect pod-infra pod-member -- sh -c 'podman --runtime runc pod create --name p --infra-image localhost/pause &&
+		podman --runtime runc run --pod p localhost/busybox true && podman pod rm -ft0 p'
 	finish
 }
 
@@ -69,5 +70,5 @@ pod() { # NAME OPTION... [-- IMAGE]
 		[ "$1" != -- ] || { image=$2 && break; }
 		options+=("$1") && shift
 	done
-	expect "$name" -- podman run --rm "${options[@]}" "$image" true
+	expect "$name" -- podman --runtime runc run --rm "${options[@]}" "$image" true
 }

@@ -20,7 +20,7 @@ template() { # NAME COMMAND: no runtime is called, so there is nothing but the f
 	shift
 	mkdir "$empty"
 	(cd "$empty" && "$@")
-	jq -n '{root: "", bundle: "", bundle_owner: "", config_owner: "", parent: "", parent_exe: "",
+	jq -n '{runtime: "", root: "", bundle: "", bundle_owner: "", config_owner: "", parent: "", parent_exe: "",
 		cwd: "", arguments: []}' >"$empty/call.json"
 	stage "$case" "$empty" "$*"
 }
