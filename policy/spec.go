@@ -6,6 +6,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/runward/runward/internal/jsondoc"
+	"github.com/runward/runward/internal/patch"
 )
 
 // A Spec is one config.json, read strictly: every runtime that reads these
@@ -49,6 +50,15 @@ func ParseSpec(raw []byte) (*Spec, error) {
 
 // Raw returns the document's bytes. They must not be changed.
 func (s *Spec) Raw() []byte { return s.doc.Raw() }
+
+// View returns what was read, for looking only.
+func (s *Spec) View() *specs.Spec { return s.typed }
+
+// Apply returns the document with the patch applied, every byte that it does
+// not touch as it was.
+func (s *Spec) Apply(p patch.Patch) ([]byte, error) {
+	return patch.ApplyDoc(s.doc, jsondoc.DefaultLimits(), p)
+}
 
 // decode returns a copy that may be changed.
 func (s *Spec) decode() (*specs.Spec, error) {
