@@ -193,9 +193,10 @@ func namespaceAt(facts *policy.Facts, ns specs.LinuxNamespace) (host, odd string
 		return "", "there is nothing at this path"
 	case f.FS != nsfs:
 		return "", "this is not a namespace"
+	case f.Magic:
+		return "", "the runtime may find something else behind this path"
 	}
-	// A magic link resolves to a name such as net:[4026531840].
-	if kind, _, ok := strings.Cut(path.Base(f.Path), ":["); ok && kind != procName(ns.Type) {
+	if kind := kindOf(f.Path); kind != "" && kind != procName(ns.Type) {
 		return "", "this is a namespace of another type (" + kind + ")"
 	}
 	for _, pid := range [...]string{"1", "self"} {
@@ -210,6 +211,19 @@ func namespaceAt(facts *policy.Facts, ns specs.LinuxNamespace) (host, odd string
 		}
 	}
 	return "", ""
+}
+
+// kindOf tells the type of a namespace from its canonical path, /proc/PID/ns/NAME
+// or a name such as net:[4026531840], or "" where the path does not say.
+func kindOf(p string) string {
+	dir, name := path.Split(p)
+	if kind, _, ok := strings.Cut(name, ":["); ok {
+		return kind
+	}
+	if strings.HasPrefix(dir, "/proc/") && strings.HasSuffix(dir, "/ns/") {
+		return strings.TrimSuffix(name, "_for_children")
+	}
+	return ""
 }
 
 // lexicalNamespace judges a path by its spelling, where nothing can be looked up.
