@@ -28,7 +28,7 @@ var Annotations = policy.NewRule(policy.Rule{
 	Since:   "0.1.0",
 	Default: policy.ActionRewrite,
 	Refs: []policy.Ref{
-		{Standard: "runtime-spec", ID: "features: potentiallyUnsafeConfigAnnotations"}, {Standard: "CVE", ID: "CVE-2024-3154"}, {Standard: "CVE", ID: "CVE-2022-0811"},
+		{Standard: "runtime-spec", ID: "features: potentiallyUnsafeConfigAnnotations"}, {Standard: "CVE", ID: "2024-3154"}, {Standard: "CVE", ID: "2022-0811"},
 	},
 }, checkAnnotations)
 

@@ -121,40 +121,79 @@ func (s *DevicesSettings) permits(r deviceRange) bool {
 }
 
 func checkDevices(e *policy.Eval, s *DevicesSettings) {
+	var refused, misplaced []int
 	for i := range e.Spec.Linux.Devices {
-		checkNode(e, s, i)
+		switch d := &e.Spec.Linux.Devices[i]; {
+		case !permittedNode(s, d):
+			refused = append(refused, i)
+		case !leadsToNode(e, d):
+			misplaced = append(misplaced, i)
+		}
+	}
+	if len(refused) > 0 {
+		f := nodesFinding(e.Spec, refused)
+		f.Wanted = "only devices on the list devices.allow"
+		f.Hint = "take the device out (docker, podman: --device), or ask the administrator to allow it"
+		e.Deny(f)
+	}
+	if len(misplaced) > 0 {
+		f := nodesFinding(e.Spec, misplaced)
+		f.Wanted = "a path that is this device on the host: in a user namespace the runtime mounts what is there"
+		f.Hint = "give the device under its own path"
+		e.Deny(f)
 	}
 	checkDeviceRules(e, s)
 }
 
-func checkNode(e *policy.Eval, s *DevicesSettings, i int) {
-	d := &e.Spec.Linux.Devices[i]
-	f := policy.Finding{
-		Pointer: index("/linux/devices", i),
-		Found:   quote(d.Path) + ", the host's device " + d.Type + " " + itoa(d.Major) + ":" + itoa(d.Minor),
-		Wanted:  "only devices on the list devices.allow",
-		Hint:    "take the device out (docker, podman: --device), or ask the administrator to allow " + quote(d.Type+" "+itoa(d.Major)+":"+itoa(d.Minor)+" rw"),
+// nodesFinding names device nodes, the first of them in full.
+func nodesFinding(s *specs.Spec, nodes []int) policy.Finding {
+	const named = 4
+	f := policy.Finding{Pointer: "/linux/devices", Found: "the host's device "}
+	if len(nodes) == 1 {
+		f.Pointer = index(f.Pointer, nodes[0])
 	}
-	kind := d.Type
-	switch kind {
+	for n, i := range nodes[:min(named, len(nodes))] {
+		d := &s.Linux.Devices[i]
+		if n > 0 {
+			f.Found += ", "
+		}
+		f.Found += quote(d.Path) + " (" + strings.Trim(quote(d.Type), `"`) + " " + itoa(d.Major) + ":" + itoa(d.Minor) + ")"
+	}
+	if more := len(nodes) - named; more > 0 {
+		f.Found += " and " + strconv.Itoa(more) + " more"
+	}
+	return f
+}
+
+// nodeKind is a node's type as lists have it. A named pipe is no device.
+func nodeKind(d *specs.LinuxDevice) string {
+	if d.Type == "u" {
+		return "c"
+	}
+	return d.Type
+}
+
+func permittedNode(s *DevicesSettings, d *specs.LinuxDevice) bool {
+	switch kind := nodeKind(d); kind {
 	case "p":
-		return // a named pipe is no device
-	case "u":
-		kind = "c"
+		return true
+	case "b", "c":
+		return d.Major >= 0 && d.Minor >= 0 && s.permits(deviceRange{kind[0], d.Major, d.Minor, "rw"})
 	}
-	if (kind != "b" && kind != "c") || d.Major < 0 || d.Minor < 0 || !s.permits(deviceRange{kind[0], d.Major, d.Minor, "rw"}) {
-		e.Deny(f)
-		return
-	}
+	return false
+}
+
+// leadsToNode tells whether the runtime gives the container that device. In a
+// user namespace it cannot make one, and mounts the host's file of that path.
+func leadsToNode(e *policy.Eval, d *specs.LinuxDevice) bool {
 	if e.Facts.Lookup == nil || !inUserNamespace(e.Spec) {
-		return
+		return true
 	}
-	// There runtimes bind the host's file of that path in place of making a node.
-	if at := e.Facts.Lookup(d.Path); at.Err != "" || at.Type != policy.Missing && (!isDevice(at, kind) || at.Rdev != makedev(d.Major, d.Minor)) {
-		f.Found = quote(d.Path) + ", which on the host is something other than the device " + d.Type + " " + itoa(d.Major) + ":" + itoa(d.Minor)
-		f.Wanted = "the path of that device: in a user namespace the runtime mounts what is there"
-		e.Deny(f)
+	at := e.Facts.Lookup(d.Path)
+	if at.Type == policy.Missing {
+		return at.Err == ""
 	}
+	return isDevice(at, nodeKind(d)) && at.Rdev == makedev(d.Major, d.Minor)
 }
 
 func isDevice(f policy.File, kind string) bool {

@@ -62,6 +62,9 @@ func engineFile(e *policy.Eval, m *specs.Mount, source policy.File) string {
 	}
 	ids := idsOf(e)
 	p := source.Path
+	if driverFile(m, source) || rootlessSys(e, m) {
+		return p
+	}
 	if dir := ids.under(p, storages, storageFiles); dir != "" {
 		return dir
 	}

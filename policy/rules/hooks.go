@@ -33,7 +33,7 @@ var Hooks = policy.NewRule(policy.Rule{
 		"A hook that runs in the container's namespaces and has no environment of its own is given one: it would inherit the image's LD_PRELOAD (CVE-2025-23266).",
 	Since:   "0.1.0",
 	Default: policy.ActionRewrite,
-	Refs:    []policy.Ref{{Standard: "CVE", ID: "CVE-2025-23266"}, {Standard: "MITRE ATT&CK", ID: "T1611"}},
+	Refs:    []policy.Ref{{Standard: "CVE", ID: "2025-23266"}, {Standard: "MITRE ATT&CK", ID: "T1611"}},
 }, checkHooks)
 
 // A hookList is one of the lists of hooks.

@@ -65,7 +65,7 @@ func (j *sourceJudge) hostDirs() *hostDirs {
 // that the engine manages only other names for the host's directories count.
 func (j *sourceJudge) hostOwn(m *specs.Mount, source policy.File, managed string) reason {
 	if managed == "" {
-		if publicFile(m, source) && !kubernetes(j.e.Facts) || driverFile(m, source) || rootlessSys(j.e, m) {
+		if publicFile(m, source) && !kubernetes(j.e.Facts) {
 			return reason{}
 		}
 		if why := j.byPath(m, source); why.words != "" {
@@ -75,8 +75,8 @@ func (j *sourceJudge) hostOwn(m *specs.Mount, source policy.File, managed string
 			return why
 		}
 	}
-	if managed == source.Path && source.Type != policy.Directory {
-		return reason{}
+	if managed != "" && !strings.Contains(managed, "/volume") {
+		return reason{} // the engine made it; only into volumes can people mount
 	}
 	return j.byInode(source, managed)
 }
@@ -86,6 +86,12 @@ func (j *sourceJudge) byPath(m *specs.Mount, source policy.File) reason {
 		return reason{"/proc", "nothing by way of /proc: where it leads depends on who looks"}
 	}
 	p := source.Path
+	if p == "/" {
+		return reason{"/", "not the whole of the host's file system"}
+	}
+	if kubernetes(j.e.Facts) && within(p, "/var/lib/kubelet/pods") {
+		return reason{"/var/lib/kubelet", "only volumes of the same pod"}
+	}
 	for _, dir := range append(hostTrees[:], j.hostDirs().paths...) {
 		switch {
 		case p == dir && harmlessSource(source):

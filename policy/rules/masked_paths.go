@@ -61,7 +61,7 @@ var MaskedPaths = policy.NewRule(policy.Rule{
 		"what is there stays. An entry counts by what it covers: a parent does, a path that leads elsewhere does not.",
 	Since:   "0.1.0",
 	Default: policy.ActionRewrite,
-	Refs:    []policy.Ref{{Standard: "Pod Security Standards", ID: "baseline: /proc mount type"}, {Standard: "CIS Docker 1.6", ID: "5.4"}},
+	Refs:    []policy.Ref{{Standard: "PSS baseline", ID: "/proc Mount Type"}, {Standard: "CIS Docker 1.6", ID: "5.4"}},
 }, checkMaskedPaths)
 
 func checkMaskedPaths(e *policy.Eval, s *MaskedPathsSettings) {

@@ -39,7 +39,7 @@ var Sysctls = policy.NewRule(policy.Rule{
 		"One that has a namespace but is not on the list is taken out: the process starts without it. The list of the Pod Security Standards holds unless a policy gives another.",
 	Since:   "0.1.0",
 	Default: policy.ActionRewrite,
-	Refs:    []policy.Ref{{Standard: "Pod Security Standards", ID: "baseline: sysctls"}, {Standard: "CVE", ID: "CVE-2022-0811"}},
+	Refs:    []policy.Ref{{Standard: "PSS baseline", ID: "Sysctls"}, {Standard: "CVE", ID: "2022-0811"}},
 }, checkSysctls)
 
 func safeSysctl(name string) bool {
