@@ -28,6 +28,7 @@ type explainFlags struct {
 	root, engine, handler string
 	policies              []string
 	profile               string
+	full                  bool
 }
 
 // engines are those that --engine takes.
@@ -54,6 +55,7 @@ refused; 2 the bundle or the policies cannot be read; 3 internal error.`,
 	cmd.Flags().StringVar(&f.handler, "handler", "runward", "assume that runward is called by this `name`")
 	cmd.Flags().StringArrayVar(&f.policies, "policy", nil, "decide by this `file`, directory or profile instead of the node's policies (repeatable)")
 	cmd.Flags().StringVar(&f.profile, "profile", "", "decide by this profile: the same as --policy `name`")
+	cmd.Flags().BoolVar(&f.full, "full", false, "show every line that changes, also where they are many")
 	return cmd
 }
 
@@ -62,7 +64,7 @@ func (a *app) runExplain(path string, f explainFlags) error {
 	if err != nil {
 		return configuration(err)
 	}
-	e := &explanation{Explanation: explain.Explanation{Handler: f.handler}, cfg: cfg, flags: f}
+	e := &explanation{Explanation: explain.Explanation{Handler: f.handler, Full: f.full}, cfg: cfg, flags: f}
 	for _, step := range []func() error{e.checkFlags, e.loadPolicies, func() error { return e.read(path) }, e.decide} {
 		if err := step(); err != nil {
 			return err
@@ -230,6 +232,9 @@ func (e *explanation) facts() *policy.Facts {
 		e.note("the engine is assumed from the bundle's path; runward also asks the process that calls it, and believes only both")
 	default:
 		e.note("the bundle's path tells no engine, so selectors by engine or identity match nothing; --engine assumes one")
+	}
+	if e.flags.handler != "runward" {
+		e.note("the handler is assumed, by --handler")
 	}
 	if facts.Rootless {
 		e.note("user " + strconv.Itoa(os.Geteuid()) + " is not the host's root: this is what a rootless runward of this user would decide")

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/runward/runward/internal/display"
+	"github.com/runward/runward/internal/nearest"
 )
 
 // The exit codes, as policy.md lists them.
@@ -98,8 +99,8 @@ func group(cmd *cobra.Command) {
 		if len(args) == 0 {
 			return usage(cmd.CommandPath()+" wants a command", hint)
 		}
-		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-			hint = "did you mean " + near[0] + "?"
+		if near := nearest.Word(args[0], names); near != "" {
+			hint = "did you mean " + near + "?"
 		}
 		return usage(cmd.CommandPath()+" has no command "+quoted(args[0]), hint)
 	}

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/runward/runward/internal/display"
@@ -16,10 +17,15 @@ type edit struct {
 	line line
 }
 
+// longRun is how many lines that are put in or taken away in one place are
+// shown, unless all are asked for.
+const longRun = 20
+
 // Diff writes what differs between two JSON documents as they look
 // pretty-printed: each place with its JSON pointer and a few lines around.
-// Neither white space nor the comma after a last element is a difference.
-func Diff(p *display.Printer, before, after []byte) error {
+// Neither white space nor the comma after a last element is a difference. Long
+// runs of changed lines are cut short, unless full.
+func Diff(p *display.Printer, before, after []byte, full bool) error {
 	b, err := jsondoc.Parse(before, jsondoc.DefaultLimits())
 	if err != nil {
 		return err
@@ -30,18 +36,32 @@ func Diff(p *display.Printer, before, after []byte) error {
 	}
 	for _, hunk := range hunks(compare(pretty(b), pretty(a))) {
 		p.Line(p.Paint(display.Cyan, "@@ "+display.Clean(place(hunk))+" @@"))
-		for _, e := range hunk {
-			style := display.Plain
-			switch e.op {
-			case '-':
-				style = display.Red
-			case '+':
-				style = display.Green
+		for len(hunk) > 0 {
+			n := 1
+			for n < len(hunk) && hunk[n].op == hunk[0].op {
+				n++
 			}
-			p.Line(p.Paint(style, string(e.op)+display.Clean(e.line.String())))
+			writeRun(p, hunk[:n], full)
+			hunk = hunk[n:]
 		}
 	}
 	return nil
+}
+
+// writeRun writes lines with which the same is done.
+func writeRun(p *display.Printer, run []edit, full bool) {
+	style := map[byte]display.Style{'-': display.Red, '+': display.Green}[run[0].op]
+	hidden := 0
+	if !full && len(run) > longRun {
+		hidden = len(run) - longRun/2
+		run = run[:longRun/2]
+	}
+	for _, e := range run {
+		p.Line(p.Paint(style, string(e.op)+display.Clean(e.line.String())))
+	}
+	if hidden > 0 {
+		p.Line(p.Paint(style, string(run[0].op)), p.Paint(display.Dim, "    ... "+strconv.Itoa(hidden)+" more lines (--full shows them)"))
+	}
 }
 
 // place is the pointer of the innermost value that holds all changes of a hunk.

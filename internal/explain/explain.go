@@ -36,6 +36,7 @@ type Explanation struct {
 	// Before and After are config.json, for the diff.
 	Before []byte `json:"-"`
 	After  []byte `json:"-"`
+	Full   bool   `json:"-"` // show every line of it
 }
 
 // A Refusal is why the bundle cannot be judged. Under an enforced policy that
@@ -91,7 +92,7 @@ func (x *Explanation) Text(p *display.Printer) error {
 	if x.Verdict == policy.Rewrite {
 		p.Line()
 		p.Line(p.Paint(display.Bold, "What would change in config.json"), " (the file was not touched):")
-		if err := Diff(p, x.Before, x.After); err != nil {
+		if err := Diff(p, x.Before, x.After, x.Full); err != nil {
 			return err
 		}
 	}

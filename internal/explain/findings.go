@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/runward/runward/internal/display"
@@ -35,10 +36,13 @@ func doneStyle(d policy.Done) display.Style {
 	}
 }
 
-// Findings writes a table, and below each finding what its owner can do and
-// why an exception lets it pass.
+// Findings writes a table, those first for which the container is refused, and
+// below each finding what its owner can do and why an exception lets it pass.
 func Findings(p *display.Printer, findings []policy.Finding) {
 	columns := []display.Column{{Title: "DONE"}, {Title: "RULE"}, {Title: "WHERE", Fit: display.Wrap}, {Title: "FOUND -> WANTED", Fit: display.Wrap}}
+	findings = slices.Clone(findings)
+	slices.SortStableFunc(findings, func(a, b policy.Finding) int { return rank(a) - rank(b) })
+	one := !slices.ContainsFunc(findings, func(f policy.Finding) bool { return f.Policy != findings[0].Policy })
 	var rows []display.Row
 	for _, f := range findings {
 		row := display.Row{Cells: []display.Cell{
@@ -51,12 +55,19 @@ func Findings(p *display.Printer, findings []policy.Finding) {
 		if f.Because != "" {
 			row.Notes = append(row.Notes, "exception: "+f.Because)
 		}
-		if f.Policy != "" {
+		if f.Policy != "" && !one {
 			row.Notes = append(row.Notes, "policy: "+strings.ReplaceAll(f.Policy, "+", ", "))
 		}
 		rows = append(rows, row)
 	}
 	p.Table(columns, rows)
+}
+
+func rank(f policy.Finding) int {
+	if f.Done == policy.Denied {
+		return 0
+	}
+	return 1
 }
 
 // Patch writes a patch, an operation a line.

@@ -138,14 +138,19 @@ func (c *checker) together() {
 		return
 	}
 	c.report.Unselected = c.node.Unselected
-	p := Problem{Severity: Note, Message: "containers that no policy selects are held to the profile " +
-		strconv.Quote(c.node.Unselected) + " (policy.unselected in runward.toml)"}
+	who := "containers that no policy selects"
+	if len(c.report.Files) == 0 {
+		who = "no policy is installed: all containers"
+	}
+	p := Problem{Severity: Note}
 	switch c.node.Unselected {
 	case "deny":
-		p.Message = "containers that no policy selects do not start (policy.unselected in runward.toml)"
+		p.Message = who + " are refused (policy.unselected in runward.toml)"
 	case "allow":
 		p.Severity = Warning
-		p.Message = "containers that no policy selects start as they are (policy.unselected in runward.toml); set it to \"baseline\" or \"deny\", or add a policy without [[select]]"
+		p.Message = who + ` start as they are (policy.unselected in runward.toml); set it to "baseline" or "deny", or add a policy without [[select]]`
+	default:
+		p.Message = who + " are held to the profile " + strconv.Quote(c.node.Unselected) + " (policy.unselected in runward.toml)"
 	}
 	c.report.Problems = append(c.report.Problems, p)
 }
