@@ -3,6 +3,7 @@ module github.com/runward/runward
 go 1.26
 
 require (
+	github.com/BurntSushi/toml v1.6.0
 	github.com/opencontainers/runtime-spec v1.3.0
 	pgregory.net/rapid v1.3.0
 )

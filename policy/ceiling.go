@@ -8,17 +8,17 @@ type Ceiling struct {
 	// Capabilities are those that the container was left with, in any set.
 	Capabilities *[]string `json:"capabilities,omitempty"`
 
-	NoNewPrivileges bool    `json:"no_new_privileges,omitempty"` // must be set
-	NonRoot         bool    `json:"non_root,omitempty"`          // user id 0 is refused
-	UID             uint32  `json:"uid"`                         // as created
-	GID             uint32  `json:"gid"`
-	Seccomp         bool    `json:"seccomp,omitempty"`  // a filter must stay in force
-	AppArmor        string  `json:"apparmor,omitempty"` // the profile as created; empty: none
-	SELinux         string  `json:"selinux,omitempty"`  // the label as created; empty: none
-	Memory          *int64  `json:"memory,omitempty"`   // bytes
-	CPU             *int64  `json:"cpu,omitempty"`      // thousandths of a processor
-	Pids            *int64  `json:"pids,omitempty"`
-	OOMScoreAdj     *int64  `json:"oom_score_adj,omitempty"` // lowest
+	NoNewPrivileges bool   `json:"no_new_privileges,omitempty"` // must be set
+	NonRoot         bool   `json:"non_root,omitempty"`          // user id 0 is refused
+	UID             uint32 `json:"uid"`                         // as created
+	GID             uint32 `json:"gid"`
+	Seccomp         bool   `json:"seccomp,omitempty"`  // a filter must stay in force
+	AppArmor        string `json:"apparmor,omitempty"` // the profile as created; empty: none
+	SELinux         string `json:"selinux,omitempty"`  // the label as created; empty: none
+	Memory          *int64 `json:"memory,omitempty"`   // bytes
+	CPU             *int64 `json:"cpu,omitempty"`      // thousandths of a processor
+	Pids            *int64 `json:"pids,omitempty"`
+	OOMScoreAdj     *int64 `json:"oom_score_adj,omitempty"` // lowest
 }
 
 // A Limiter is a rule's settings that bound the container also after create.

@@ -1,0 +1,176 @@
+// Package config reads the node's own settings, runward.toml.
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/runward/runward/internal/owner"
+	"github.com/runward/runward/internal/tomlfile"
+	"github.com/runward/runward/policy"
+)
+
+// Where things are, absolute; `make build` sets them. No environment variable
+// changes them: the engine's callers could.
+var (
+	SysConfDir = "/etc"
+	RunDir     = "/run/runward"
+	LogDir     = "/var/log/runward"
+	LibDir     = "/usr/lib"
+)
+
+// RuntimePaths is where a real runtime is looked for when runward.toml names
+// none, in this order.
+var RuntimePaths = []string{"/usr/bin/runc", "/usr/sbin/runc", "/usr/local/bin/runc", "/usr/local/sbin/runc", "/usr/bin/crun", "/usr/local/bin/crun"}
+
+// Config is runward.toml.
+type Config struct {
+	Version int64   `toml:"version" doc:"1"`
+	Mode    string  `toml:"mode" doc:"enforce, audit (decide and record, change nothing) or off; for the whole node"`
+	Runtime Runtime `toml:"runtime" doc:"the real OCI runtime"`
+	Policy  Policy  `toml:"policy" doc:"which policies hold"`
+	Audit   Audit   `toml:"audit" doc:"receipts"`
+	Trust   Trust   `toml:"trust" doc:"what of a container's own metadata policies may select by"`
+}
+
+// Runtime says which real runtime is executed.
+type Runtime struct {
+	Path     string            `toml:"path" doc:"absolute path; by default the first of a fixed list that exists"`
+	Handlers map[string]string `toml:"handlers" doc:"absolute path by the name that runward is called by"`
+}
+
+// Policy says what holds where no policy file does.
+type Policy struct {
+	Unselected string `toml:"unselected" doc:"for containers that no policy selects: a profile, allow or deny"`
+}
+
+// Audit says how receipts are kept.
+type Audit struct {
+	Receipts  string `toml:"receipts" doc:"absolute path of the receipts file"`
+	Sync      string `toml:"sync" doc:"none, or data: each receipt is on the disk before the container starts"`
+	OnFailure string `toml:"on_failure" doc:"deny, or allow: start the container though its receipt cannot be written"`
+}
+
+// Trust lists, by engine, keys that selectors may use.
+type Trust struct {
+	Annotations map[string][]string `toml:"annotations" doc:"by engine"`
+	Labels      map[string][]string `toml:"labels" doc:"by engine"`
+}
+
+// File is where the settings are.
+func File() string { return filepath.Join(SysConfDir, "runward", "runward.toml") }
+
+// PolicyDirs are the directories of policy files, first one first.
+func PolicyDirs() []string {
+	return []string{
+		filepath.Join(SysConfDir, "runward", "policy.d"),
+		filepath.Join(RunDir, "policy.d"),
+		filepath.Join(LibDir, "runward", "policy.d"),
+	}
+}
+
+// ProfileDirs are the directories of installed profiles.
+func ProfileDirs() []string {
+	return []string{filepath.Join(SysConfDir, "runward", "profiles"), filepath.Join(LibDir, "runward", "profiles")}
+}
+
+// Default is what holds without a file.
+func Default() *Config {
+	return &Config{
+		Version: 1, Mode: "enforce",
+		Policy: Policy{Unselected: "baseline"},
+		Audit:  Audit{Receipts: filepath.Join(LogDir, "receipts.jsonl"), Sync: "none", OnFailure: "deny"},
+	}
+}
+
+// Load reads the file; absent, it gives the defaults.
+func Load() (*Config, error) { return load(File()) }
+
+func load(file string) (*Config, error) {
+	c := Default()
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return c, nil
+	}
+	if err != nil {
+		return nil, errors.New(file + " cannot be read: " + owner.Reason(err) + "; make it readable for root, or remove it")
+	}
+	info, err := os.Stat(file)
+	if err != nil {
+		return nil, errors.New(file + " cannot be read: " + owner.Reason(err))
+	}
+	if err := owner.Check(file, info); err != nil {
+		return nil, err
+	}
+	if err := (owner.Dirs{}).Check(filepath.Dir(file)); err != nil {
+		return nil, err
+	}
+	doc, err := tomlfile.Parse(file, text)
+	if err != nil {
+		return nil, err
+	}
+	if err := doc.Decode(doc.Root, nil, c); err != nil {
+		return nil, err
+	}
+	return c, c.check(doc)
+}
+
+func (c *Config) check(doc *tomlfile.Doc) error {
+	oneOf := func(value string, path []any, known ...string) error {
+		for _, k := range known {
+			if value == k {
+				return nil
+			}
+		}
+		return doc.Errorf(path, path[len(path)-1].(string)+": want "+strings.Join(known, " or ")+", found "+strconv.Quote(value))
+	}
+	absolute := func(value string, path ...any) error {
+		if value != "" && !filepath.IsAbs(value) {
+			return doc.Errorf(path, path[len(path)-1].(string)+": want an absolute path, found "+strconv.Quote(value))
+		}
+		return nil
+	}
+	if c.Version != 1 {
+		return doc.Errorf([]any{"version"}, "version "+strconv.FormatInt(c.Version, 10)+" is not known to this runward; it reads version 1")
+	}
+	checks := []error{
+		oneOf(c.Mode, []any{"mode"}, "enforce", "audit", "off"),
+		oneOf(c.Audit.Sync, []any{"audit", "sync"}, "none", "data"),
+		oneOf(c.Audit.OnFailure, []any{"audit", "on_failure"}, "deny", "allow"),
+		absolute(c.Runtime.Path, "runtime", "path"),
+		absolute(c.Audit.Receipts, "audit", "receipts"),
+	}
+	for _, handler := range sortedKeys(c.Runtime.Handlers) {
+		checks = append(checks, absolute(c.Runtime.Handlers[handler], "runtime", "handlers", handler))
+	}
+	if c.Audit.Receipts == "" {
+		checks = append(checks, doc.Errorf([]any{"audit", "receipts"}, "receipts: want an absolute path"))
+	}
+	for _, err := range checks {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// NodeMode is the mode of the whole node.
+func (c *Config) NodeMode() policy.Mode {
+	m, ok := policy.ParseMode(c.Mode)
+	if !ok {
+		return policy.Enforce
+	}
+	return m
+}
+
+func sortedKeys(m map[string]string) []string {
+	table := make(map[string]any, len(m))
+	for k := range m {
+		table[k] = nil
+	}
+	return tomlfile.SortedKeys(table)
+}
