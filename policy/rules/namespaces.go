@@ -129,7 +129,7 @@ func hasNamespace(list []specs.LinuxNamespaceType, t specs.LinuxNamespaceType) b
 // hostNamespace refuses a namespace of the host's, or gives the container its
 // own where it works as well with one.
 func hostNamespace(e *policy.Eval, at string, t specs.LinuxNamespaceType, found string, own func(*specs.Spec)) {
-	f := policy.Finding{Pointer: at, Found: found, Wanted: "a " + string(t) + " namespace of the container's own", Hint: namespaceHint(t)}
+	f := policy.Finding{Pointer: at, Found: found, Wanted: "a new or another container's " + string(t) + " namespace", Hint: namespaceHint(t)}
 	if t == specs.UTSNamespace || t == specs.CgroupNamespace {
 		e.Rewrite(f, own)
 		return
@@ -167,10 +167,10 @@ func checkNamespacePath(e *policy.Eval, s *NamespacesSettings, i int, ns specs.L
 	host, odd := namespaceAt(e.Facts, ns)
 	switch {
 	case odd != "":
-		deny(strconv.Quote(ns.Path)+": "+odd, "a "+string(ns.Type)+" namespace")
+		deny(strconv.Quote(ns.Path)+": "+odd, "a path to a namespace of type "+string(ns.Type))
 	case host == "":
 	case host != procName(ns.Type):
-		deny(strconv.Quote(ns.Path)+" is the host's "+host+" namespace", "a "+string(ns.Type)+" namespace")
+		deny(strconv.Quote(ns.Path)+" is the host's "+host+" namespace", "a path to a namespace of type "+string(ns.Type))
 	case !permitsHost(s, ns.Type):
 		hostNamespace(e, at, ns.Type, strconv.Quote(ns.Path)+" is the host's "+string(ns.Type)+" namespace",
 			func(spec *specs.Spec) { spec.Linux.Namespaces[i].Path = "" })
@@ -193,9 +193,10 @@ func namespaceAt(facts *policy.Facts, ns specs.LinuxNamespace) (host, odd string
 		return "", "there is nothing at this path"
 	case f.FS != nsfs:
 		return "", "this is not a namespace"
+	case f.Magic:
+		return "", "the runtime may find something else behind this path"
 	}
-	// A magic link resolves to a name such as net:[4026531840].
-	if kind, _, ok := strings.Cut(path.Base(f.Path), ":["); ok && kind != procName(ns.Type) {
+	if kind := kindOf(f.Path); kind != "" && kind != procName(ns.Type) {
 		return "", "this is a namespace of another type (" + kind + ")"
 	}
 	for _, pid := range [...]string{"1", "self"} {
@@ -210,6 +211,19 @@ func namespaceAt(facts *policy.Facts, ns specs.LinuxNamespace) (host, odd string
 		}
 	}
 	return "", ""
+}
+
+// kindOf tells the type of a namespace from its canonical path, /proc/PID/ns/NAME
+// or a name such as net:[4026531840], or "" where the path does not say.
+func kindOf(p string) string {
+	dir, name := path.Split(p)
+	if kind, _, ok := strings.Cut(name, ":["); ok {
+		return kind
+	}
+	if strings.HasPrefix(dir, "/proc/") && strings.HasSuffix(dir, "/ns/") {
+		return strings.TrimSuffix(name, "_for_children")
+	}
+	return ""
 }
 
 // lexicalNamespace judges a path by its spelling, where nothing can be looked up.
