@@ -514,7 +514,7 @@ func widen(dst, allow any) {
 // CanWiden returns the index of the first field that an exception may not set
 // though this one does, or -1.
 func CanWiden(allow any) int {
-	for i, s := range settingsOf(allow) {
+	for i, s := range settingsOf(clone(allow)) {
 		if s.isSet() && !s.widen(s) {
 			return i
 		}

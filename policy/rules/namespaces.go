@@ -129,7 +129,7 @@ func hasNamespace(list []specs.LinuxNamespaceType, t specs.LinuxNamespaceType) b
 // hostNamespace refuses a namespace of the host's, or gives the container its
 // own where it works as well with one.
 func hostNamespace(e *policy.Eval, at string, t specs.LinuxNamespaceType, found string, own func(*specs.Spec)) {
-	f := policy.Finding{Pointer: at, Found: found, Wanted: "a " + string(t) + " namespace of the container's own", Hint: namespaceHint(t)}
+	f := policy.Finding{Pointer: at, Found: found, Wanted: "a new or another container's " + string(t) + " namespace", Hint: namespaceHint(t)}
 	if t == specs.UTSNamespace || t == specs.CgroupNamespace {
 		e.Rewrite(f, own)
 		return
@@ -167,10 +167,10 @@ func checkNamespacePath(e *policy.Eval, s *NamespacesSettings, i int, ns specs.L
 	host, odd := namespaceAt(e.Facts, ns)
 	switch {
 	case odd != "":
-		deny(strconv.Quote(ns.Path)+": "+odd, "a "+string(ns.Type)+" namespace")
+		deny(strconv.Quote(ns.Path)+": "+odd, "a path to a namespace of type "+string(ns.Type))
 	case host == "":
 	case host != procName(ns.Type):
-		deny(strconv.Quote(ns.Path)+" is the host's "+host+" namespace", "a "+string(ns.Type)+" namespace")
+		deny(strconv.Quote(ns.Path)+" is the host's "+host+" namespace", "a path to a namespace of type "+string(ns.Type))
 	case !permitsHost(s, ns.Type):
 		hostNamespace(e, at, ns.Type, strconv.Quote(ns.Path)+" is the host's "+string(ns.Type)+" namespace",
 			func(spec *specs.Spec) { spec.Linux.Namespaces[i].Path = "" })
