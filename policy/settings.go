@@ -36,6 +36,10 @@ type List struct {
 // IsSet tells whether any policy has the list; without one nothing is refused.
 func (a AllowList) IsSet() bool { return a.Lists != nil }
 
+// DefaultItem stands, in the allow-lists of rules that say so, for the rule's
+// documented safe list: ["default", "x"] is that list and x.
+const DefaultItem = "default"
+
 // Default sets the list where no policy has one; see Defaulter.
 func (a *AllowList) Default(items []string) {
 	if a.Lists == nil {
