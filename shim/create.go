@@ -128,7 +128,8 @@ func (c *creation) keep(bundle *oci.Bundle) error {
 // without, a failure is said on standard error and goes on.
 func (c *creation) append(r *audit.Receipt) error {
 	r.Micros = time.Since(c.began).Microseconds()
-	err := audit.Append(audit.Config{Path: c.cfg.Audit.Receipts, Sync: c.cfg.Audit.Sync == "data"}, r)
+	sync, _ := audit.ParseSync(c.cfg.Audit.Sync) // config.Load has checked it
+	err := audit.Append(audit.Config{Path: c.cfg.Audit.Receipts, Sync: sync}, r)
 	if err != nil && (c.cfg.Audit.OnFailure == "allow" || c.advises) {
 		return nil
 	}

@@ -28,9 +28,9 @@ func (s *CPUSettings) Limit(c *policy.Ceiling) { c.CPU = lower(c.CPU, s.Max) }
 // CPU sets linux.resources.cpu.
 var CPU = policy.NewRule(policy.Rule{
 	ID:    "cpu",
-	Title: "Processor time is limited, and never real-time",
-	Doc: "Takes away the time of the real-time scheduler (realtimeRuntime, realtimePeriod): with it a container can keep a processor from everything else on the node. " +
-		"Lowers quota per period to the maximum and sets the default where there is no quota (absent, 0 and less than 0 all mean none). Shares, weights and cpusets stay. " +
+	Title: "Processor time is limited",
+	Doc: "Lowers quota per period to the maximum and sets the default where there is no quota (absent, 0 and less than 0 all mean none). Shares, weights and cpusets stay. " +
+		"With neither max nor default, containers without a limit are reported. Real-time scheduling is the rule scheduler's. " +
 		"A sandbox without a quota stays as it is: the pod's own cgroup has it.",
 	Since:   "0.1.0",
 	Default: policy.ActionRewrite,
@@ -38,7 +38,6 @@ var CPU = policy.NewRule(policy.Rule{
 }, checkCPU)
 
 func checkCPU(e *policy.Eval, s *CPUSettings) {
-	checkRealtime(e)
 	c := e.Spec.Linux.Resources.CPU
 	period := uint64(defaultPeriod)
 	if c.Period != nil && *c.Period > 0 {
@@ -48,7 +47,13 @@ func checkCPU(e *policy.Eval, s *CPUSettings) {
 	unlimited := c.Quota == nil || *c.Quota <= 0
 	found, wanted := "no limit on processor time", want.String()+" processors"
 	switch {
-	case unlimited && (!ok || e.Facts.Identity.Kind == "sandbox"):
+	case unlimited && e.Facts.Identity.Kind == "sandbox":
+		return
+	case unlimited && !ok:
+		e.Report(policy.Finding{
+			Pointer: "/linux/resources/cpu/quota", Found: found, Wanted: "a limit",
+			Hint: "set resources.limits.cpu (docker, podman: --cpus)",
+		})
 		return
 	case unlimited:
 	case s.Max.Set && *c.Quota > quotaFor(s.Max.Value, period):
@@ -86,26 +91,4 @@ func setQuota(c *specs.LinuxCPU, want policy.CPUs, period uint64) {
 		burst := uint64(quota) // the kernel refuses a burst above the quota
 		c.Burst = &burst
 	}
-}
-
-func checkRealtime(e *policy.Eval) {
-	c := e.Spec.Linux.Resources.CPU
-	pointer, found := "/linux/resources/cpu/realtimeRuntime", ""
-	switch {
-	case c.RealtimeRuntime != nil && *c.RealtimeRuntime != 0:
-		found = itoa(*c.RealtimeRuntime) + " microseconds of real-time scheduling"
-	case c.RealtimePeriod != nil && *c.RealtimePeriod != 0:
-		pointer, found = "/linux/resources/cpu/realtimePeriod", "a period of real-time scheduling"
-	default:
-		return
-	}
-	e.Rewrite(policy.Finding{
-		Pointer: pointer,
-		Found:   found,
-		Wanted:  "none",
-		Hint:    "take --cpu-rt-runtime and --cpu-rt-period out",
-	}, func(spec *specs.Spec) {
-		spec.Linux.Resources.CPU.RealtimeRuntime = nil
-		spec.Linux.Resources.CPU.RealtimePeriod = nil
-	})
 }
