@@ -6,6 +6,7 @@ LOGDIR     ?= /var/log/runward
 LIBDIR     ?= /usr/lib
 LIBEXECDIR ?= /usr/libexec
 PREFIX     ?= /usr
+BINDIR     ?= bin
 DESTDIR    ?=
 VERSION    ?= 0.1.0-dev
 FUZZTIME   ?= 60s
@@ -23,8 +24,8 @@ gobuild = CGO_ENABLED=0 $(GO) build -trimpath
 all: build
 
 build: ## every binary in bin/
-	$(gobuild) -ldflags '-s -w -E runward_entry $(paths)' -o bin/runward ./cmd/runward
-	$(gobuild) -ldflags '-s -w $(paths)' -o bin/runwardctl ./cmd/runwardctl
+	$(gobuild) -ldflags '-s -w -E runward_entry $(paths)' -o $(BINDIR)/runward ./cmd/runward
+	$(gobuild) -ldflags '-s -w $(paths)' -o $(BINDIR)/runwardctl ./cmd/runwardctl
 
 setup: ## install what the tests need (Debian, root)
 	test/setup
@@ -59,8 +60,8 @@ demo: ## set up, build, and run one allowed, one rewritten and one refused conta
 	test/demo
 
 install: build ## install under DESTDIR
-	install -D -m 0755 bin/runward $(DESTDIR)$(PREFIX)/bin/runward
-	install -D -m 0755 bin/runwardctl $(DESTDIR)$(PREFIX)/bin/runwardctl
+	install -D -m 0755 $(BINDIR)/runward $(DESTDIR)$(PREFIX)/bin/runward
+	install -D -m 0755 $(BINDIR)/runwardctl $(DESTDIR)$(PREFIX)/bin/runwardctl
 	install -d -m 0755 $(DESTDIR)$(SYSCONFDIR)/runward/policy.d
 
 clean: ## remove what was built

@@ -51,10 +51,24 @@ func ParseSpec(raw []byte) (*Spec, error) {
 // Raw returns the document's bytes. They must not be changed.
 func (s *Spec) Raw() []byte { return s.doc.Raw() }
 
+// View returns what was read, for looking only.
+func (s *Spec) View() *specs.Spec { return s.typed }
+
 // Apply returns the document with the patch applied, every byte that it does
 // not touch as it was.
 func (s *Spec) Apply(p patch.Patch) ([]byte, error) {
 	return patch.ApplyDoc(s.doc, jsondoc.DefaultLimits(), p)
+}
+
+// MappedRoot returns the host users that the container's root is mapped to.
+func (s *Spec) MappedRoot() []uint32 {
+	var roots []uint32
+	for _, m := range s.typed.Linux.UIDMappings {
+		if m.ContainerID == 0 && m.Size > 0 {
+			roots = append(roots, m.HostID)
+		}
+	}
+	return roots
 }
 
 // decode returns a copy that may be changed.

@@ -7,11 +7,10 @@ import (
 	"github.com/runward/runward/internal/audit"
 	"github.com/runward/runward/internal/config"
 	"github.com/runward/runward/internal/host"
-	"github.com/runward/runward/internal/jsondoc"
 	"github.com/runward/runward/internal/ledger"
 	"github.com/runward/runward/internal/oci"
-	"github.com/runward/runward/internal/patch"
 	"github.com/runward/runward/internal/policyfile"
+	"github.com/runward/runward/internal/realruntime"
 	"github.com/runward/runward/policy"
 	"github.com/runward/runward/policy/rules"
 )
@@ -20,7 +19,7 @@ import (
 // may be executed, with the bundle as policy wants it, and else the reason in
 // one line.
 func create(inv Invocation, cfg *config.Config, handler, runtime string) error {
-	c := &creation{inv: inv, cfg: cfg, handler: handler, runtime: runtime, began: time.Now()}
+	c := &creation{inv: inv, cfg: cfg, handler: handler, runtime: runtime, bundle: inv.Bundle, began: time.Now()}
 	set, err := policyfile.Load(cfg.Sources(), rules.All)
 	if err != nil {
 		return c.deny(err)
@@ -34,6 +33,7 @@ func create(inv Invocation, cfg *config.Config, handler, runtime string) error {
 		return c.deny(err)
 	}
 	defer bundle.Close()
+	c.bundle = bundle.Path()
 	if c.raw, err = bundle.ReadSpec(); err != nil {
 		return c.deny(err)
 	}
@@ -41,7 +41,14 @@ func create(inv Invocation, cfg *config.Config, handler, runtime string) error {
 	if err != nil {
 		return c.deny(errors.New(bundle.Path() + "/config.json: " + err.Error()))
 	}
-	c.facts = host.Collect(c.hostQuestion(bundle, spec))
+	if err := bundle.CheckOwner(spec.MappedRoot()...); err != nil {
+		return c.deny(err)
+	}
+	c.facts = host.Collect(host.Invocation{
+		Now: c.began.Unix(), Root: inv.Root, Bundle: bundle.Path(), Handler: handler, Runtime: realruntime.Kind(runtime),
+		Annotations:        spec.View().Annotations,
+		TrustedAnnotations: cfg.Trust.Annotations, TrustedLabels: cfg.Trust.Labels,
+	})
 	c.decision = policy.Evaluate(set, rules.All, spec, c.facts)
 	if c.decision.Verdict == policy.Deny {
 		return c.refuse()
@@ -107,7 +114,7 @@ func (c *creation) keep(bundle *oci.Bundle) error {
 		if err = c.append(r); err == nil {
 			return nil
 		}
-		_ = ledger.Delete(config.LedgerDir(), c.inv.root(), c.inv.ID) // the error at hand is the one to report
+		_ = ledger.Delete(config.LedgerDir(), c.inv.root(realruntime.Kind(c.runtime)), c.inv.ID) // the error at hand is the one to report
 	}
 	if c.decision.Verdict == policy.Rewrite {
 		if undo := bundle.WriteSpec(c.raw); undo != nil {
@@ -121,7 +128,8 @@ func (c *creation) keep(bundle *oci.Bundle) error {
 // without, a failure is said on standard error and goes on.
 func (c *creation) append(r *audit.Receipt) error {
 	r.Micros = time.Since(c.began).Microseconds()
-	err := audit.Append(audit.Config{Path: c.cfg.Audit.Receipts, Sync: c.cfg.Audit.Sync == "data"}, r)
+	sync, _ := audit.ParseSync(c.cfg.Audit.Sync) // config.Load has checked it
+	err := audit.Append(audit.Config{Path: c.cfg.Audit.Receipts, Sync: sync}, r)
 	if err != nil && (c.cfg.Audit.OnFailure == "allow" || c.advises) {
 		return nil
 	}

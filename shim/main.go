@@ -6,6 +6,7 @@ import (
 
 	"github.com/runward/runward/internal/config"
 	"github.com/runward/runward/internal/ledger"
+	"github.com/runward/runward/internal/realruntime"
 	"github.com/runward/runward/policy"
 )
 
@@ -23,7 +24,7 @@ func Main(args, env []string, ignored uint64) int {
 	}
 	handler := filepath.Base(args[0])
 	cfg, cfgErr := config.Load() // with an error, as much as could be read
-	runtime, err := realRuntime(cfg, handler, "/proc/self/exe")
+	runtime, err := realruntime.Find(cfg, handler, "/proc/self/exe")
 	switch {
 	case inv.Covered() && cfgErr != nil:
 		err = cfgErr
@@ -31,7 +32,7 @@ func Main(args, env []string, ignored uint64) int {
 	case inv.Covered() && cfg.NodeMode() != policy.Off:
 		err = create(inv, cfg, handler, runtime)
 	case inv.Verb == "delete":
-		forget(inv)
+		forget(inv, runtime)
 	}
 	if err == nil {
 		err = Exec(runtime, inv.Argv, env, ignored)
@@ -42,8 +43,8 @@ func Main(args, env []string, ignored uint64) int {
 
 // forget drops what is kept of a container that is about to be deleted. It
 // never stands in the way: what it leaves is swept up later.
-func forget(inv Invocation) {
+func forget(inv Invocation, runtime string) {
 	if id, force, ok := parseDelete(inv); ok {
-		_ = ledger.Forget(config.LedgerDir(), inv.root(), id, force)
+		_ = ledger.Forget(config.LedgerDir(), inv.root(realruntime.Kind(runtime)), id, force)
 	}
 }
