@@ -11,6 +11,9 @@ type Facts struct {
 	Identity Identity // from keys that the engine writes last, and from no others
 	Rootless bool     // not started by the host's root: the rules advise, the user owns everything checked
 
+	Arch   string // the node's processor as Go names it: amd64, arm64, ...; empty: not known
+	Kernel [2]int // major and minor version; zero: not known, the oldest supported is assumed
+
 	CgroupV2     bool
 	Capabilities uint64   // the host's bounding set; runc refuses a container with others
 	AppArmor     AppArmor // what the kernel offers
@@ -78,6 +81,13 @@ type File struct {
 	GID  uint32
 	Mode uint32 // permission bits and setuid, setgid, sticky
 	FS   int64  // statfs f_type
+
+	// Magic tells that the way leads through a magic link of procfs, or through
+	// the process's own directory there (/proc/self, /dev/fd, /proc/PID/root,
+	// cwd or fd): where it ends depends on who looks and when, so what is said
+	// here may not be what the runtime finds. A namespace file (/proc/PID/ns/*)
+	// and another process's exe are named on purpose and not marked.
+	Magic bool
 
 	// Parents are the directories from "/" down to the one that holds Path.
 	Parents []Dir

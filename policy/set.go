@@ -70,8 +70,8 @@ func (p *Policy) Extend(base *Policy, rules []Rule) {
 			p.Rules[id] = theirs
 			continue
 		}
-		both := Setting{Action: strictest(&rules[i], mine, theirs), Settings: clone(mine.Settings)}
-		meet(both.Settings, theirs.Settings)
+		both := Setting{Action: strictest(&rules[i], mine, theirs), Settings: clone(defaulted(mine.Settings))}
+		meet(both.Settings, defaulted(theirs.Settings))
 		p.Rules[id] = both
 	}
 	p.Exceptions = append(p.Exceptions, base.Exceptions...)
@@ -124,4 +124,38 @@ func (s *Set) selected(f *Facts) (enforced, audited []*Policy) {
 		return []*Policy{s.Fallback}, nil
 	}
 	return enforced, audited
+}
+
+// OnlyAudit returns the set with nothing enforced: what would be enforced is
+// recorded.
+func (s Set) OnlyAudit() Set {
+	audited := func(p *Policy) *Policy {
+		if p == nil || p.Mode != Enforce {
+			return p
+		}
+		q := *p
+		q.Mode = Audit
+		return &q
+	}
+	out := Set{Digest: s.Digest, Fallback: audited(s.Fallback)}
+	for _, p := range s.Policies {
+		out.Policies = append(out.Policies, audited(p))
+	}
+	if out.Fallback == nil { // without one, what no policy selects is denied
+		out.Fallback = &Policy{Name: "unselected", Mode: Audit}
+	}
+	return out
+}
+
+// Advises tells whether nothing in the set can deny, whatever the container:
+// then not even a config.json that cannot be read is refused.
+func (s Set) Advises() bool {
+	everything := s.Fallback != nil && s.Fallback.Mode != Enforce
+	for _, p := range s.Policies {
+		if p.Mode == Enforce {
+			return false
+		}
+		everything = everything || len(p.Select) == 0
+	}
+	return everything
 }

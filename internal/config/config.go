@@ -10,17 +10,20 @@ import (
 	"strings"
 
 	"github.com/runward/runward/internal/owner"
+	"github.com/runward/runward/internal/policyfile"
 	"github.com/runward/runward/internal/tomlfile"
 	"github.com/runward/runward/policy"
 )
 
-// Where things are, absolute; `make build` sets them. No environment variable
+// Where things are, absolute, and the version; `make build` sets them. No environment variable
 // changes them: the engine's callers could.
 var (
 	SysConfDir = "/etc"
 	RunDir     = "/run/runward"
 	LogDir     = "/var/log/runward"
 	LibDir     = "/usr/lib"
+	LibExecDir = "/usr/libexec"
+	Version    = "dev"
 )
 
 // RuntimePaths is where a real runtime is looked for when runward.toml names
@@ -87,7 +90,9 @@ func Default() *Config {
 	}
 }
 
-// Load reads the file; absent, it gives the defaults.
+// Load reads the file; absent, it gives the defaults. With an error comes as
+// much as could be read: verbs that policy does not cover go on with it, since
+// a typing error must not make containers unkillable.
 func Load() (*Config, error) { return load(File()) }
 
 func load(file string) (*Config, error) {
@@ -97,24 +102,28 @@ func load(file string) (*Config, error) {
 		return c, nil
 	}
 	if err != nil {
-		return nil, errors.New(file + " cannot be read: " + owner.Reason(err) + "; make it readable for root, or remove it")
+		return c, errors.New(file + " cannot be read: " + owner.Reason(err) + "; make it readable for root, or remove it")
 	}
 	info, err := os.Stat(file)
 	if err != nil {
-		return nil, errors.New(file + " cannot be read: " + owner.Reason(err))
+		return c, errors.New(file + " cannot be read: " + owner.Reason(err))
 	}
 	if err := owner.Check(file, info); err != nil {
-		return nil, err
+		return c, err
 	}
 	if err := (owner.Dirs{}).Check(filepath.Dir(file)); err != nil {
-		return nil, err
+		return c, err
 	}
 	doc, err := tomlfile.Parse(file, text)
 	if err != nil {
-		return nil, err
+		return c, err
 	}
 	if err := doc.Decode(doc.Root, nil, c); err != nil {
-		return nil, err
+		part := Default()
+		if table, ok := doc.Root["runtime"].(map[string]any); ok {
+			_ = doc.Decode(table, []any{"runtime"}, &part.Runtime) // err already says what is wrong
+		}
+		return part, err
 	}
 	return c, c.check(doc)
 }
@@ -173,4 +182,12 @@ func sortedKeys(m map[string]string) []string {
 		table[k] = nil
 	}
 	return tomlfile.SortedKeys(table)
+}
+
+// LedgerDir is where the decisions about living containers are kept.
+func LedgerDir() string { return filepath.Join(RunDir, "ledger") }
+
+// Sources says where the node's policies are.
+func (c *Config) Sources() policyfile.Sources {
+	return policyfile.Sources{Dirs: PolicyDirs(), Profiles: ProfileDirs(), Unselected: c.Policy.Unselected}
 }

@@ -13,6 +13,12 @@ import (
 // ErrNotFound is what Find returns for a receipt that is in none of the inputs.
 var ErrNotFound = errors.New("no such receipt")
 
+// ErrAmbiguous is what Find returns for a beginning that several receipts have.
+var ErrAmbiguous = errors.New("several receipts begin so")
+
+// ShortestID is how many characters of an id Find wants at least.
+const ShortestID = 6
+
 // All gives the receipts of all inputs in order. Lines that are no receipts are
 // passed over: Verify is what judges them. An error, of reading, is the last
 // thing given.
@@ -47,7 +53,7 @@ func parse(line []byte, r *audit.Receipt) error {
 }
 
 // Find gives the receipt with this id, in either case of letters, or, if only
-// one begins so, with the id's beginning (6 characters at least).
+// one begins so, with the id's beginning (ShortestID characters at least).
 func Find(inputs []Input, id string) (*audit.Receipt, error) {
 	var found *audit.Receipt
 	upper := bytes.ToUpper([]byte(id))
@@ -57,9 +63,9 @@ func Find(inputs []Input, id string) (*audit.Receipt, error) {
 			return nil, err
 		case r.ID == string(upper):
 			return r, nil
-		case len(id) < 6 || !bytes.HasPrefix([]byte(r.ID), upper):
+		case len(id) < ShortestID || !bytes.HasPrefix([]byte(r.ID), upper):
 		case found != nil:
-			return nil, fmt.Errorf("receipt %s: more than one begins so, such as %s and %s", id, found.ID, r.ID)
+			return nil, fmt.Errorf("receipt %s: %w, such as %s and %s", id, ErrAmbiguous, found.ID, r.ID)
 		default:
 			found = r
 		}

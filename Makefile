@@ -1,0 +1,71 @@
+# runward. `make help` lists what there is.
+
+SYSCONFDIR ?= /etc
+RUNDIR     ?= /run/runward
+LOGDIR     ?= /var/log/runward
+LIBDIR     ?= /usr/lib
+LIBEXECDIR ?= /usr/libexec
+PREFIX     ?= /usr
+BINDIR     ?= bin
+DESTDIR    ?=
+VERSION    ?= 0.1.0-dev
+FUZZTIME   ?= 60s
+
+GO     ?= go
+module := github.com/runward/runward
+conf   := $(module)/internal/config
+paths  := -X $(conf).SysConfDir=$(SYSCONFDIR) -X $(conf).RunDir=$(RUNDIR) -X $(conf).LogDir=$(LOGDIR) \
+	-X $(conf).LibDir=$(LIBDIR) -X $(conf).LibExecDir=$(LIBEXECDIR) -X $(conf).Version=$(VERSION)
+gobuild = CGO_ENABLED=0 $(GO) build -trimpath
+
+.PHONY: all build test unit lint generate verify fuzz bench e2e demo install setup help clean
+.DEFAULT_GOAL := build
+
+all: build
+
+build: ## every binary in bin/
+	$(gobuild) -ldflags '-s -w -E runward_entry $(paths)' -o $(BINDIR)/runward ./cmd/runward
+	$(gobuild) -ldflags '-s -w $(paths)' -o $(BINDIR)/runwardctl ./cmd/runwardctl
+
+setup: ## install what the tests need (Debian, root)
+	test/setup
+
+test: setup build unit e2e ## set up, build, and run every test
+
+unit: ## the tests that need no container runtime
+	$(GO) test ./...
+
+e2e: build ## the tests on real runc, containerd and podman (root)
+	test/e2e/run
+
+lint: ## vet, staticcheck, errorlint, exhaustive, unparam, gofumpt, shellcheck
+	test/lint
+
+generate: ## everything that is made from the code
+	$(GO) generate ./...
+
+verify: lint test ## lint, test, and generated files are current
+	test/generated
+
+fuzz: ## every fuzz target for FUZZTIME (60s) each
+	test/fuzz $(FUZZTIME)
+
+bench: build ## what runward costs, in turns with plain runc (root)
+	test/setup bench
+	test/bench/run
+
+demo: ## set up, build, and run one allowed, one rewritten and one refused container (root)
+	test/setup demo
+	@$(MAKE) --no-print-directory build
+	test/demo
+
+install: build ## install under DESTDIR
+	install -D -m 0755 $(BINDIR)/runward $(DESTDIR)$(PREFIX)/bin/runward
+	install -D -m 0755 $(BINDIR)/runwardctl $(DESTDIR)$(PREFIX)/bin/runwardctl
+	install -d -m 0755 $(DESTDIR)$(SYSCONFDIR)/runward/policy.d
+
+clean: ## remove what was built
+	rm -rf bin
+
+help: ## this list
+	@sed -n 's/^\([a-z0-9]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10

@@ -1,0 +1,34 @@
+#include "textflag.h"
+
+// runward_entry is the program's ELF entry point. It asks the kernel for every
+// signal's action, notes in ·ignored which are SIG_IGN, and goes on to Go's own
+// entry point with the registers and the stack as it found them.
+TEXT runward_entry(SB), NOSPLIT|NOFRAME, $0
+	MOVQ	DX, R14			// what the kernel left for the runtime's atexit
+	SUBQ	$64, SP
+	XORQ	R12, R12		// the bits
+	MOVQ	$1, R13			// the signal
+loop:
+	MOVQ	$13, AX			// rt_sigaction(signal, NULL, SP+16, 8)
+	MOVQ	R13, DI
+	XORQ	SI, SI
+	LEAQ	16(SP), DX
+	MOVQ	$8, R10
+	SYSCALL
+	TESTQ	AX, AX
+	JNE	next
+	CMPQ	16(SP), $1		// SIG_IGN
+	JNE	next
+	MOVQ	R13, CX
+	DECQ	CX
+	MOVQ	$1, AX
+	SHLQ	CX, AX
+	ORQ	AX, R12
+next:
+	INCQ	R13
+	CMPQ	R13, $64
+	JLE	loop
+	MOVQ	R12, ·ignored(SB)
+	ADDQ	$64, SP
+	MOVQ	R14, DX
+	JMP	_rt0_amd64_linux(SB)

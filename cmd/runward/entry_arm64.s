@@ -1,0 +1,32 @@
+#include "textflag.h"
+
+// runward_entry: see entry_amd64.s.
+TEXT runward_entry(SB), NOSPLIT|NOFRAME, $0
+	MOVD	R0, R19
+	SUB	$64, RSP
+	MOVD	$0, R20			// the bits
+	MOVD	$1, R21			// the signal
+loop:
+	MOVD	$134, R8		// rt_sigaction(signal, NULL, RSP+16, 8)
+	MOVD	R21, R0
+	MOVD	$0, R1
+	ADD	$16, RSP, R2
+	MOVD	$8, R3
+	SVC
+	CBNZ	R0, next
+	MOVD	16(RSP), R4
+	CMP	$1, R4			// SIG_IGN
+	BNE	next
+	SUB	$1, R21, R5
+	MOVD	$1, R4
+	LSL	R5, R4, R4
+	ORR	R4, R20
+next:
+	ADD	$1, R21
+	CMP	$64, R21
+	BLE	loop
+	MOVD	$·ignored(SB), R4
+	MOVD	R20, (R4)
+	ADD	$64, RSP
+	MOVD	R19, R0
+	JMP	_rt0_arm64_linux(SB)
