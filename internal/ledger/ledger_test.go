@@ -388,3 +388,18 @@ func BenchmarkForget(b *testing.B) {
 		b.Error("forgotten")
 	}
 }
+
+// 200 old entries whose containers live: what a create would pay to sweep 4.
+func BenchmarkSweep(b *testing.B) {
+	dir, root := shm(b)
+	for i := range 200 {
+		must(b, Put(dir, entry(root, strconv.Itoa(i))))
+		must(b, os.Mkdir(filepath.Join(root, strconv.Itoa(i)), 0o700))
+	}
+	now := time.Now().Add(time.Hour)
+	for b.Loop() {
+		if n, err := Sweep(dir, now, 4); n != 0 || err != nil {
+			b.Fatal(n, err)
+		}
+	}
+}

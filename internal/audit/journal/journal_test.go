@@ -530,3 +530,15 @@ func BenchmarkAppend(b *testing.B) {
 		}
 	}
 }
+
+// After a power cut a file can have its size and not its content: the next
+// receipt must not end up on the same line.
+func TestEndWithoutContent(t *testing.T) {
+	path := newPath(t)
+	write(t, path, 3)
+	b := read(t, path)
+	copy(b[len(b)-10:], make([]byte, 10))
+	put(t, path, b)
+	write(t, path, 2)
+	expect(t, path, "4 receipts 1-5, 1 torn")
+}
