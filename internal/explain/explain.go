@@ -138,6 +138,9 @@ func count(n int, what string) string {
 
 func (x *Explanation) facts(p *display.Printer) {
 	p.Field("bundle", x.Bundle)
+	if x.Refused != nil {
+		return // nobody has read whose it is
+	}
 	p.Field("engine", orElse(x.Engine, "not known"))
 	for _, f := range Who(x.Identity) {
 		p.Field(f[0], f[1])
