@@ -183,8 +183,9 @@ func (e *Eval) runRule(rule *Rule, policies []*Policy) {
 		}
 		names = append(names, p.Name)
 		action = max(action, actionOf(rule, s))
-		strict = meetInto(strict, s.Settings)
-		widened, exceptions := e.except(rule, p.Name, s.Settings, policies)
+		settings := defaulted(s.Settings)
+		strict = meetInto(strict, settings)
+		widened, exceptions := e.except(rule, p.Name, settings, policies)
 		used = append(used, exceptions...)
 		if widened != nil {
 			wide = meetInto(wide, widened)
@@ -205,6 +206,23 @@ func (e *Eval) runRule(rule *Rule, policies []*Policy) {
 	if len(used) > 0 {
 		e.recordExceptions(used, first)
 	}
+}
+
+// A Defaulter is a rule's settings that mean something also where a policy
+// leaves them out: Default sets those to the standard's value. It happens
+// before policies meet, so that a table without a list is a bound like any
+// other, which another policy's longer list does not lift.
+type Defaulter interface {
+	Default()
+}
+
+func defaulted(settings any) any {
+	if _, ok := settings.(Defaulter); !ok {
+		return settings
+	}
+	filled := clone(settings)
+	filled.(Defaulter).Default()
+	return filled
 }
 
 func meetInto(dst, src any) any {

@@ -11,6 +11,9 @@ type Facts struct {
 	Identity Identity // from keys that the engine writes last, and from no others
 	Rootless bool     // not started by the host's root: the rules advise, the user owns everything checked
 
+	Arch   string // the node's processor as Go names it: amd64, arm64, ...; empty: not known
+	Kernel [2]int // major and minor version; zero: not known, the oldest supported is assumed
+
 	CgroupV2     bool
 	Capabilities uint64   // the host's bounding set; runc refuses a container with others
 	AppArmor     AppArmor // what the kernel offers

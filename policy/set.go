@@ -70,8 +70,8 @@ func (p *Policy) Extend(base *Policy, rules []Rule) {
 			p.Rules[id] = theirs
 			continue
 		}
-		both := Setting{Action: strictest(&rules[i], mine, theirs), Settings: clone(mine.Settings)}
-		meet(both.Settings, theirs.Settings)
+		both := Setting{Action: strictest(&rules[i], mine, theirs), Settings: clone(defaulted(mine.Settings))}
+		meet(both.Settings, defaulted(theirs.Settings))
 		p.Rules[id] = both
 	}
 	p.Exceptions = append(p.Exceptions, base.Exceptions...)

@@ -21,9 +21,9 @@ type setting interface {
 	widen(other setting) bool
 }
 
-// An Allow is an allow-list: what is not on it is refused. Where several
+// An AllowList is an allow-list: what is not on it is refused. Where several
 // policies have one, a value must be on every list.
-type Allow struct {
+type AllowList struct {
 	Lists []List
 }
 
@@ -34,10 +34,17 @@ type List struct {
 }
 
 // IsSet tells whether any policy has the list; without one nothing is refused.
-func (a Allow) IsSet() bool { return a.Lists != nil }
+func (a AllowList) IsSet() bool { return a.Lists != nil }
+
+// Default sets the list where no policy has one; see Defaulter.
+func (a *AllowList) Default(items []string) {
+	if a.Lists == nil {
+		a.Lists = []List{{Policy: "default", Items: items}}
+	}
+}
 
 // Permits tells whether value is on every list, by match(item, value).
-func (a Allow) Permits(value string, match func(item, value string) bool) bool {
+func (a AllowList) Permits(value string, match func(item, value string) bool) bool {
 	for _, l := range a.Lists {
 		if !anyMatch(l.Items, value, match) {
 			return false
@@ -47,7 +54,7 @@ func (a Allow) Permits(value string, match func(item, value string) bool) bool {
 }
 
 // String lists what every list has; it is for messages.
-func (a Allow) String() string {
+func (a AllowList) String() string {
 	if len(a.Lists) == 0 {
 		return "anything"
 	}
@@ -73,7 +80,7 @@ func anyMatch(items []string, value string, match func(item, value string) bool)
 }
 
 // UnmarshalTOML reads an array of strings.
-func (a *Allow) UnmarshalTOML(v any) error {
+func (a *AllowList) UnmarshalTOML(v any) error {
 	items, err := stringsFrom(v)
 	if err != nil {
 		return err
@@ -82,24 +89,24 @@ func (a *Allow) UnmarshalTOML(v any) error {
 	return nil
 }
 
-func (a *Allow) isSet() bool { return a.Lists != nil }
-func (a *Allow) stamp(policy string) {
+func (a *AllowList) isSet() bool { return a.Lists != nil }
+func (a *AllowList) stamp(policy string) {
 	for i := range a.Lists {
 		a.Lists[i].Policy = policy
 	}
 }
-func (a *Allow) meet(other setting) {
-	a.Lists = append(a.Lists[:len(a.Lists):len(a.Lists)], other.(*Allow).Lists...)
+func (a *AllowList) meet(other setting) {
+	a.Lists = append(a.Lists[:len(a.Lists):len(a.Lists)], other.(*AllowList).Lists...)
 }
 
-func (a *Allow) widen(other setting) bool {
+func (a *AllowList) widen(other setting) bool {
 	if a.Lists == nil {
 		return true // nothing was refused
 	}
 	lists := make([]List, len(a.Lists))
 	for i, l := range a.Lists {
 		lists[i] = List{l.Policy, l.Items[:len(l.Items):len(l.Items)]}
-		for _, more := range other.(*Allow).Lists {
+		for _, more := range other.(*AllowList).Lists {
 			lists[i].Items = append(lists[i].Items, more.Items...)
 		}
 	}
@@ -169,6 +176,13 @@ func (f *Flag) UnmarshalTOML(v any) error {
 	}
 	*f = Flag{On: on, set: true}
 	return nil
+}
+
+// Default sets the requirement where the policy does not say; see Defaulter.
+func (f *Flag) Default(on bool) {
+	if !f.set {
+		*f = Flag{On: on, set: true}
+	}
 }
 
 func (f *Flag) isSet() bool         { return f.set }

@@ -6,6 +6,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/runward/runward/internal/jsondoc"
+	"github.com/runward/runward/internal/patch"
 )
 
 // A Spec is one config.json, read strictly: every runtime that reads these
@@ -25,7 +26,7 @@ type Spec struct {
 // are present and empty (root, process.capabilities, hooks, linux.resources
 // and in it memory, cpu and pids).
 func ParseSpec(raw []byte) (*Spec, error) {
-	doc, err := jsondoc.Parse(raw, jsondoc.DefaultLimits)
+	doc, err := jsondoc.Parse(raw, jsondoc.DefaultLimits())
 	if err != nil {
 		return nil, err
 	}
@@ -49,6 +50,12 @@ func ParseSpec(raw []byte) (*Spec, error) {
 
 // Raw returns the document's bytes. They must not be changed.
 func (s *Spec) Raw() []byte { return s.doc.Raw() }
+
+// Apply returns the document with the patch applied, every byte that it does
+// not touch as it was.
+func (s *Spec) Apply(p patch.Patch) ([]byte, error) {
+	return patch.ApplyDoc(s.doc, jsondoc.DefaultLimits(), p)
+}
 
 // decode returns a copy that may be changed.
 func (s *Spec) decode() (*specs.Spec, error) {

@@ -46,7 +46,7 @@ func create(inv Invocation, cfg *config.Config, handler, runtime string) error {
 	if c.decision.Verdict == policy.Deny {
 		return c.refuse()
 	}
-	if c.final, err = patch.Apply(c.raw, jsondoc.DefaultLimits, c.decision.Patch); err != nil {
+	if c.final, err = spec.Apply(c.decision.Patch); err != nil {
 		return c.deny(err)
 	}
 	if c.decision.Verdict == policy.Rewrite {

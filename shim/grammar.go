@@ -220,3 +220,19 @@ func isKnown(flags []flag, arg string) bool {
 	name, _, _ := strings.Cut(strings.TrimPrefix(arg[1:], "-"), "=")
 	return find(flags, strings.TrimPrefix(name, "-")) != nil
 }
+
+var runcDelete = []flag{{[]string{"force", "f"}, true}, {[]string{"help", "h"}, true}}
+
+// parseDelete reads the arguments of delete, for what is kept of the container.
+// Where in doubt it says no, and nothing is dropped.
+func parseDelete(inv Invocation) (id string, force, ok bool) {
+	_, rest, err := parseFlags(runcGlobals, inv.Argv)
+	if err != nil || len(rest) == 0 {
+		return "", false, false
+	}
+	values, rest, err := parseFlags(runcDelete, reorderKnown(runcDelete, rest[1:]))
+	if err != nil || len(rest) != 1 || on(values["help"]) {
+		return "", false, false
+	}
+	return rest[0], on(values["force"]), true
+}

@@ -23,3 +23,16 @@ func (inv Invocation) Covered() bool { return covered(inv.Verb) }
 
 // covered tells whether a verb starts a container from a bundle.
 func covered(verb string) bool { return verb == "create" || verb == "run" }
+
+// root returns the directory of the runtime's state: --root, or the default of
+// root's runtime of that kind. It only serves to tell containers apart that
+// have the same id.
+func (inv Invocation) root(kind string) string {
+	switch {
+	case inv.Root != "":
+		return inv.Root
+	case kind == "crun":
+		return "/run/crun"
+	}
+	return "/run/runc"
+}

@@ -124,38 +124,6 @@ func TestDecodeSamples(t *testing.T) {
 	}
 }
 
-// JSONDOC_CORPUS names a directory with more documents to compare on.
-func TestDecodeCorpus(t *testing.T) {
-	dir := os.Getenv("JSONDOC_CORPUS")
-	if dir == "" {
-		t.Skip("JSONDOC_CORPUS is not set; TestDecodeSamples compares the committed documents")
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		raw, err := os.ReadFile(dir + "/" + e.Name() + "/config.json")
-		if err != nil {
-			t.Log(err)
-			continue
-		}
-		d, err := Parse(raw, DefaultLimits())
-		if err != nil {
-			t.Logf("%s: %v", e.Name(), err)
-			continue
-		}
-		var got, want specs.Spec
-		if err := Decode(d.Root(), &got); err != nil {
-			t.Logf("%s: %v", e.Name(), err)
-			continue
-		}
-		if err := json.Unmarshal(raw, &want); err != nil || !reflect.DeepEqual(got, want) {
-			t.Errorf("%s: differs from encoding/json (%v)", e.Name(), err)
-		}
-	}
-}
-
 // widths holds the kinds that specs.Spec does not have.
 type widths struct {
 	inner
