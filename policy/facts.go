@@ -82,6 +82,13 @@ type File struct {
 	Mode uint32 // permission bits and setuid, setgid, sticky
 	FS   int64  // statfs f_type
 
+	// Magic tells that the way leads through a magic link of procfs, or through
+	// the process's own directory there (/proc/self, /dev/fd, /proc/PID/root,
+	// cwd or fd): where it ends depends on who looks and when, so what is said
+	// here may not be what the runtime finds. A namespace file (/proc/PID/ns/*)
+	// and another process's exe are named on purpose and not marked.
+	Magic bool
+
 	// Parents are the directories from "/" down to the one that holds Path.
 	Parents []Dir
 

@@ -51,6 +51,9 @@ func ParseSpec(raw []byte) (*Spec, error) {
 // Raw returns the document's bytes. They must not be changed.
 func (s *Spec) Raw() []byte { return s.doc.Raw() }
 
+// View returns what was read, for looking only.
+func (s *Spec) View() *specs.Spec { return s.typed }
+
 // Apply returns the document with the patch applied, every byte that it does
 // not touch as it was.
 func (s *Spec) Apply(p patch.Patch) ([]byte, error) {

@@ -7,10 +7,8 @@ import (
 	"github.com/runward/runward/internal/audit"
 	"github.com/runward/runward/internal/config"
 	"github.com/runward/runward/internal/host"
-	"github.com/runward/runward/internal/jsondoc"
 	"github.com/runward/runward/internal/ledger"
 	"github.com/runward/runward/internal/oci"
-	"github.com/runward/runward/internal/patch"
 	"github.com/runward/runward/internal/policyfile"
 	"github.com/runward/runward/policy"
 	"github.com/runward/runward/policy/rules"
@@ -20,7 +18,7 @@ import (
 // may be executed, with the bundle as policy wants it, and else the reason in
 // one line.
 func create(inv Invocation, cfg *config.Config, handler, runtime string) error {
-	c := &creation{inv: inv, cfg: cfg, handler: handler, runtime: runtime, began: time.Now()}
+	c := &creation{inv: inv, cfg: cfg, handler: handler, runtime: runtime, bundle: inv.Bundle, began: time.Now()}
 	set, err := policyfile.Load(cfg.Sources(), rules.All)
 	if err != nil {
 		return c.deny(err)
@@ -34,6 +32,7 @@ func create(inv Invocation, cfg *config.Config, handler, runtime string) error {
 		return c.deny(err)
 	}
 	defer bundle.Close()
+	c.bundle = bundle.Path()
 	if c.raw, err = bundle.ReadSpec(); err != nil {
 		return c.deny(err)
 	}
@@ -41,7 +40,14 @@ func create(inv Invocation, cfg *config.Config, handler, runtime string) error {
 	if err != nil {
 		return c.deny(errors.New(bundle.Path() + "/config.json: " + err.Error()))
 	}
-	c.facts = host.Collect(c.hostQuestion(bundle, spec))
+	if err := bundle.CheckOwner(mappedRoot(spec)...); err != nil {
+		return c.deny(err)
+	}
+	c.facts = host.Collect(host.Invocation{
+		Now: c.began.Unix(), Root: inv.Root, Bundle: bundle.Path(), Handler: handler, Runtime: kindOf(runtime),
+		Annotations:        spec.View().Annotations,
+		TrustedAnnotations: cfg.Trust.Annotations, TrustedLabels: cfg.Trust.Labels,
+	})
 	c.decision = policy.Evaluate(set, rules.All, spec, c.facts)
 	if c.decision.Verdict == policy.Deny {
 		return c.refuse()
@@ -55,6 +61,17 @@ func create(inv Invocation, cfg *config.Config, handler, runtime string) error {
 		}
 	}
 	return c.keep(bundle)
+}
+
+// mappedRoot returns the host users that the container's root is mapped to.
+func mappedRoot(spec *policy.Spec) []uint32 {
+	var roots []uint32
+	for _, m := range spec.View().Linux.UIDMappings {
+		if m.ContainerID == 0 && m.Size > 0 {
+			roots = append(roots, m.HostID)
+		}
+	}
+	return roots
 }
 
 // creation is one create on its way.
@@ -107,7 +124,7 @@ func (c *creation) keep(bundle *oci.Bundle) error {
 		if err = c.append(r); err == nil {
 			return nil
 		}
-		_ = ledger.Delete(config.LedgerDir(), c.inv.root(), c.inv.ID) // the error at hand is the one to report
+		_ = ledger.Delete(config.LedgerDir(), c.inv.root(kindOf(c.runtime)), c.inv.ID) // the error at hand is the one to report
 	}
 	if c.decision.Verdict == policy.Rewrite {
 		if undo := bundle.WriteSpec(c.raw); undo != nil {

@@ -31,7 +31,7 @@ func Main(args, env []string, ignored uint64) int {
 	case inv.Covered() && cfg.NodeMode() != policy.Off:
 		err = create(inv, cfg, handler, runtime)
 	case inv.Verb == "delete":
-		forget(inv)
+		forget(inv, runtime)
 	}
 	if err == nil {
 		err = Exec(runtime, inv.Argv, env, ignored)
@@ -42,8 +42,8 @@ func Main(args, env []string, ignored uint64) int {
 
 // forget drops what is kept of a container that is about to be deleted. It
 // never stands in the way: what it leaves is swept up later.
-func forget(inv Invocation) {
+func forget(inv Invocation, runtime string) {
 	if id, force, ok := parseDelete(inv); ok {
-		_ = ledger.Forget(config.LedgerDir(), inv.root(), id, force)
+		_ = ledger.Forget(config.LedgerDir(), inv.root(kindOf(runtime)), id, force)
 	}
 }

@@ -1,0 +1,46 @@
+package shim
+
+import (
+	"os"
+	"time"
+
+	"github.com/runward/runward/internal/audit"
+	"github.com/runward/runward/internal/ledger"
+	"github.com/runward/runward/policy"
+)
+
+// receipt is what there is to say of the create so far.
+func (c *creation) receipt() *audit.Receipt {
+	now := time.Now()
+	r := &audit.Receipt{
+		Version: audit.Version, ID: audit.NewID(now), Time: now.UTC(),
+		Verb: c.inv.Verb, Container: c.inv.ID, Bundle: c.bundle,
+		Handler: c.handler, Runtime: c.runtime,
+		Policy: c.set.Digest, Policies: c.decision.Policies,
+		Mode: c.cfg.Mode, Verdict: c.decision.Verdict,
+		Findings: c.decision.Findings, Patch: c.decision.Patch, PID: os.Getpid(),
+	}
+	if c.facts != nil {
+		r.Engine, r.Identity = c.facts.Engine, c.facts.Identity
+	}
+	if c.raw != nil {
+		r.Original = audit.Digest(c.raw)
+	}
+	if c.final != nil {
+		r.Final = r.Original
+		if c.decision.Verdict == policy.Rewrite {
+			r.Final = audit.Digest(c.final)
+		}
+	}
+	return r
+}
+
+// entry is what later verbs must know of the container.
+func (c *creation) entry(receipt string) *ledger.Entry {
+	return &ledger.Entry{
+		Version: ledger.Version, ID: c.inv.ID, Root: c.inv.root(kindOf(c.runtime)), Bundle: c.bundle,
+		Runtime: c.runtime, Engine: c.facts.Engine, Handler: c.handler, Identity: c.facts.Identity,
+		Created: time.Now().UTC(), Receipt: receipt, Policy: c.set.Digest, Config: audit.Digest(c.final),
+		Ceiling: c.decision.Ceiling, Enforced: !c.advises,
+	}
+}

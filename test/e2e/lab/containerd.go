@@ -1,0 +1,199 @@
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Handler is the CRI runtime handler whose BinaryName is the runtime under test.
+const Handler = "runward"
+
+// Daemon is a containerd of the test's own.
+type Daemon struct {
+	Socket    string
+	Namespace string // for ctr; the CRI's is always k8s.io
+	Log       string // the daemon's log file
+	t         testing.TB
+	dir       string
+}
+
+// Containerd starts a containerd with its own root, state and socket, whose CRI handler "runward" runs
+// runtime, loads the lab's images, and waits until it answers.
+//
+// How the runtime comes in: through the CRI by Handler; through ctr only by --runc-binary. ctr
+// (1.6) knows no handlers: they are the CRI plugin's configuration, and --runtime-config-path is
+// ignored for io.containerd.runc.v2, the only runtime that takes --runc-binary. And `ctr run
+// --uidmap` forgets --runc-binary.
+func Containerd(t testing.TB, runtime string) *Daemon {
+	t.Helper()
+	dir := Dir(t)
+	d := &Daemon{
+		Socket: filepath.Join(dir, "c.sock"), Namespace: Name(), Log: filepath.Join(dir, "containerd.log"), t: t, dir: dir,
+	}
+	config := filepath.Join(dir, "config.toml")
+	write(t, config, []byte(d.config(runtime)), 0o600)
+	d.start(config)
+	archive := ImageArchive(t, filepath.Join(dir, "images"))
+	d.Ctr("images", "import", archive)
+	Try(t, "", nil, Tool(t, "ctr"), "--address", d.Socket, "--namespace", "k8s.io", "images", "import", archive).
+		want(t, "ctr images import")
+	return d
+}
+
+func (d *Daemon) config(runtime string) string {
+	return fmt.Sprintf(`version = 2
+root = %q
+state = %q
+[grpc]
+  address = %q
+[ttrpc]
+  address = %q
+[plugins."io.containerd.internal.v1.opt"]
+  path = %q
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = %q
+  restrict_oom_score_adj = true
+[plugins."io.containerd.grpc.v1.cri".containerd]
+  default_runtime_name = %q
+[plugins."io.containerd.grpc.v1.cri".cni]
+  bin_dir = "/usr/lib/cni"
+  conf_dir = %q
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.%s]
+  runtime_type = "io.containerd.runc.v2"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.%s.options]
+  BinaryName = %q
+`, filepath.Join(d.dir, "root"), filepath.Join(d.dir, "state"), d.Socket, d.Socket+".ttrpc",
+		filepath.Join(d.dir, "opt"), pause, Handler, filepath.Join(d.dir, "cni"), Handler, Handler, runtime)
+}
+
+func (d *Daemon) start(config string) {
+	d.t.Helper()
+	log, err := os.Create(d.Log)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	command := exec.Command(Tool(d.t, "containerd"), "--config", config)
+	command.Stdout, command.Stderr = log, log
+	// The daemon must not outlive a test that is killed.
+	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := command.Start(); err != nil {
+		d.t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- command.Wait() }()
+	d.t.Cleanup(func() {
+		d.stop(command.Process, ended)
+		if err := log.Close(); err != nil {
+			d.t.Error(err)
+		}
+	})
+	poll := time.NewTicker(20 * time.Millisecond)
+	defer poll.Stop()
+	for end := time.After(30 * time.Second); ; {
+		if d.try("version").Code == 0 {
+			return
+		}
+		select {
+		case <-poll.C:
+		case <-ended:
+			ended <- nil
+			d.t.Fatalf("containerd ended at once:\n%s", d.logged())
+		case <-end:
+			d.t.Fatalf("containerd does not answer on %s:\n%s", d.Socket, d.logged())
+		}
+	}
+}
+
+// stop takes away the containers, then the daemon, then any shim that is still there.
+func (d *Daemon) stop(process *os.Process, ended chan error) {
+	for _, namespace := range []string{d.Namespace, "k8s.io"} {
+		ctr := func(args ...string) Result {
+			return Try(d.t, "", nil, Tool(d.t, "ctr"), append([]string{"--address", d.Socket, "--namespace", namespace}, args...)...)
+		}
+		for _, id := range strings.Fields(ctr("containers", "list", "--quiet").Stdout) {
+			ctr("tasks", "delete", "--force", id)
+			ctr("containers", "delete", id)
+		}
+	}
+	if err := process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		d.t.Errorf("stop containerd: %v", err)
+	}
+	<-ended
+	d.killShims()
+	d.unmount()
+	removeCgroup(d.t, d.Namespace)
+	// Fixed in containerd 1.6. What is shared, /run/containerd/{runc,s,fifo}, stays: another test may
+	// be about to use it.
+	if err := os.RemoveAll(filepath.Join("/run/containerd/runc", d.Namespace)); err != nil {
+		d.t.Error(err)
+	}
+}
+
+// killShims ends the shims that were started for this daemon's socket, and no others.
+func (d *Daemon) killShims() {
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	for _, file := range lines {
+		line, err := os.ReadFile(file)
+		if err != nil || !strings.Contains(string(line), "\x00-address\x00"+d.Socket+"\x00") {
+			continue // it ended meanwhile, or is not ours
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+			d.t.Errorf("kill shim %d: %v", pid, err)
+		}
+	}
+}
+
+// unmount takes away what containers that died badly left mounted below our directory.
+func (d *Daemon) unmount() {
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(mounts)) {
+		if target := strings.Fields(line)[1]; strings.HasPrefix(target, d.dir+"/") {
+			if err := syscall.Unmount(target, syscall.MNT_DETACH); err != nil && !errors.Is(err, syscall.EINVAL) {
+				d.t.Errorf("unmount %s: %v", target, err)
+			}
+		}
+	}
+}
+
+// Ctr runs ctr on this daemon and returns what it printed; the test fails if it does not succeed.
+func (d *Daemon) Ctr(args ...string) string {
+	d.t.Helper()
+	return d.try(args...).want(d.t, append([]string{"ctr"}, args...)...)
+}
+
+// TryCtr is Ctr for what may be refused.
+func (d *Daemon) TryCtr(args ...string) Result {
+	d.t.Helper()
+	return d.try(args...)
+}
+
+func (d *Daemon) try(args ...string) Result {
+	d.t.Helper()
+	return Try(d.t, "", nil, Tool(d.t, "ctr"), append([]string{"--address", d.Socket, "--namespace", d.Namespace}, args...)...)
+}
+
+func (d *Daemon) logged() string {
+	raw, err := os.ReadFile(d.Log)
+	if err != nil {
+		return err.Error()
+	}
+	return string(raw)
+}

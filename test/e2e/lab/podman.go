@@ -1,0 +1,70 @@
+package lab
+
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+)
+
+// Store is a podman with storage, state, locks and configuration of the test's own.
+type Store struct {
+	t       testing.TB
+	dir     string
+	runtime string
+	group   string // the cgroup around its containers
+}
+
+// Podman prepares a podman that runs its containers with runtime, and loads the lab's images.
+func Podman(t testing.TB, runtime string) *Store {
+	t.Helper()
+	p := &Store{t: t, dir: Dir(t), runtime: runtime, group: Name()}
+	// The lock file in shared memory would be the machine's own podman's.
+	// It stands for all of the distribution's file, so it repeats podman's capabilities from there.
+	write(t, filepath.Join(p.dir, "containers.conf"), []byte(`[engine]
+lock_type = "file"
+events_logger = "none"
+cgroup_manager = "cgroupfs"
+[containers]
+default_capabilities = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "NET_BIND_SERVICE", "SETFCAP", "SETGID",
+	"SETPCAP", "SETUID", "SYS_CHROOT"]
+`), 0o600)
+	write(t, filepath.Join(p.dir, "storage.conf"), fmt.Appendf(nil, `[storage]
+driver = "overlay"
+graphroot = %q
+runroot = %q
+`, filepath.Join(p.dir, "graph"), filepath.Join(p.dir, "run")), 0o600)
+	p.try("load", "--quiet", "--input", ImageArchive(t, filepath.Join(p.dir, "images"))).want(t, "podman load")
+	t.Cleanup(func() {
+		p.try("rm", "--all", "--force", "--time", "0").want(t, "podman rm")
+		removeCgroup(t, p.group)
+		Try(t, "", nil, Tool(t, "umount"), "--lazy", filepath.Join(p.dir, "graph/overlay")) // mounted if it was used
+	})
+	return p
+}
+
+// Run is `podman run` without a network (the lab sets none up), with limits that a root without
+// CAP_SYS_RESOURCE can set, then args: options, image, command. It returns what the container printed.
+func (p *Store) Run(args ...string) string {
+	p.t.Helper()
+	return p.TryRun(args...).want(p.t, append([]string{"podman run"}, args...)...)
+}
+
+// TryRun is Run for a container that may be refused.
+func (p *Store) TryRun(args ...string) Result {
+	p.t.Helper()
+	options := []string{
+		"run", "--network", "none", "--cgroup-parent", "/" + p.group,
+		"--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096",
+	}
+	return p.try(append(options, args...)...)
+}
+
+func (p *Store) try(args ...string) Result {
+	p.t.Helper()
+	environment := []string{
+		"CONTAINERS_CONF=" + filepath.Join(p.dir, "containers.conf"),
+		"CONTAINERS_STORAGE_CONF=" + filepath.Join(p.dir, "storage.conf"),
+	}
+	global := []string{"--runtime", p.runtime, "--tmpdir", filepath.Join(p.dir, "tmp")}
+	return Try(p.t, "", environment, Tool(p.t, "podman"), append(global, args...)...)
+}
