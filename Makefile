@@ -7,6 +7,7 @@ LIBDIR     ?= /usr/lib
 LIBEXECDIR ?= /usr/libexec
 PREFIX     ?= /usr
 DESTDIR    ?=
+BIN        ?= bin
 VERSION    ?= 0.1.0-dev
 FUZZTIME   ?= 60s
 
@@ -17,14 +18,18 @@ paths  := -X $(conf).SysConfDir=$(SYSCONFDIR) -X $(conf).RunDir=$(RUNDIR) -X $(c
 	-X $(conf).LibDir=$(LIBDIR) -X $(conf).LibExecDir=$(LIBEXECDIR) -X $(conf).Version=$(VERSION)
 gobuild = CGO_ENABLED=0 $(GO) build -trimpath
 
-.PHONY: all build test unit lint generate verify fuzz bench e2e demo install setup help clean
+.PHONY: all build runward runwardctl test unit lint generate verify fuzz bench e2e demo install setup help clean
 .DEFAULT_GOAL := build
 
 all: build
 
-build: ## every binary in bin/
-	$(gobuild) -ldflags '-s -w -E runward_entry $(paths)' -o bin/runward ./cmd/runward
-	$(gobuild) -ldflags '-s -w $(paths)' -o bin/runwardctl ./cmd/runwardctl
+build: runward runwardctl ## every binary in bin/
+
+runward:
+	$(gobuild) -ldflags '-s -w -E runward_entry $(paths)' -o $(BIN)/runward ./cmd/runward
+
+runwardctl:
+	$(gobuild) -ldflags '-s -w $(paths)' -o $(BIN)/runwardctl ./cmd/runwardctl
 
 setup: ## install what the tests need (Debian, root)
 	test/setup
@@ -49,7 +54,7 @@ verify: lint test ## lint, test, and generated files are current
 fuzz: ## every fuzz target for FUZZTIME (60s) each
 	test/fuzz $(FUZZTIME)
 
-bench: build ## what runward costs, in turns with plain runc (root)
+bench: ## what runward costs, in turns with plain runc (root)
 	test/setup bench
 	test/bench/run
 
@@ -59,8 +64,8 @@ demo: ## set up, build, and run one allowed, one rewritten and one refused conta
 	test/demo
 
 install: build ## install under DESTDIR
-	install -D -m 0755 bin/runward $(DESTDIR)$(PREFIX)/bin/runward
-	install -D -m 0755 bin/runwardctl $(DESTDIR)$(PREFIX)/bin/runwardctl
+	install -D -m 0755 $(BIN)/runward $(DESTDIR)$(PREFIX)/bin/runward
+	install -D -m 0755 $(BIN)/runwardctl $(DESTDIR)$(PREFIX)/bin/runwardctl
 	install -d -m 0755 $(DESTDIR)$(SYSCONFDIR)/runward/policy.d
 
 clean: ## remove what was built
