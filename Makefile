@@ -8,6 +8,7 @@ LIBEXECDIR ?= /usr/libexec
 PREFIX     ?= /usr
 DESTDIR    ?=
 BIN        ?= bin
+STRIP      ?= -s -w
 VERSION    ?= 0.1.0-dev
 FUZZTIME   ?= 60s
 
@@ -26,10 +27,10 @@ all: build
 build: runward runwardctl ## every binary in bin/
 
 runward:
-	$(gobuild) -ldflags '-s -w -E runward_entry $(paths)' -o $(BIN)/runward ./cmd/runward
+	$(gobuild) -ldflags '$(STRIP) -E runward_entry $(paths)' -o $(BIN)/runward ./cmd/runward
 
 runwardctl:
-	$(gobuild) -ldflags '-s -w $(paths)' -o $(BIN)/runwardctl ./cmd/runwardctl
+	$(gobuild) -ldflags '$(STRIP) $(paths)' -o $(BIN)/runwardctl ./cmd/runwardctl
 
 setup: ## install what the tests need (Debian, root)
 	test/setup

@@ -15,6 +15,7 @@ const (
 	runc program = iota
 	floor
 	runward
+	bare // floor with nothing to go on to but a program that only exits
 )
 
 // A target is what performance.md asks of one variant over another.
@@ -42,7 +43,7 @@ const (
 	create               // and deleted out of the clock
 	life                 // create, start, its end, delete
 	parallel             // creates, 8 at a time
-	memory               // create or state with a real runtime that only exits: peak memory
+	memory               // create with a real runtime that only exits: peak memory
 )
 
 var (
@@ -68,6 +69,7 @@ func cases() []testCase {
 		{name: "create, 25 KB config, no policy file, allowed", config: "25 KB", do: create, variants: []variant{plain, builtIn}, targets: atCreate[1:]},
 		{name: "create, small config, 5 policies select it, allowed", config: "small", do: create, variants: []variant{plain, allowed}, targets: atCreate[1:]},
 		policyFiles(),
+		alone(),
 		{
 			name: "create, 25 KB config, receipts synced", config: "25 KB", do: create,
 			variants: []variant{plain, {name: "sync none", program: runward, node: "5", verdict: "allow"}, {name: "sync data", program: runward, node: "5, synced", verdict: "allow"}},
@@ -102,5 +104,25 @@ func policyFiles() testCase {
 	c.targets = append(c.targets,
 		target{of: "50 of others", over: "1 of others"},
 		target{of: "1000 of others", over: "1 of others", added: 1})
+	return c
+}
+
+// alone is create with a real runtime that only exits: what runward adds, without
+// what varies in runc. It is what small differences show in.
+func alone() testCase {
+	c := testCase{
+		name: "create, 25 KB config, runward alone (the real runtime only exits)", config: "25 KB", do: create,
+		variants: []variant{
+			{name: "floor", program: bare},
+			{name: "1 of others", program: runward, node: "1, stub", verdict: "allow"},
+			{name: "5 that select", program: runward, node: "5, stub", verdict: "allow"},
+			{name: "5 that rewrite", program: runward, node: "5 that rewrite, stub", verdict: "rewrite"},
+			{name: "1000 of others", program: runward, node: "1000, stub", verdict: "allow"},
+		},
+	}
+	for _, v := range c.variants[1:] {
+		c.targets = append(c.targets, target{of: v.name, over: "floor", added: 2.5})
+	}
+	c.targets[len(c.targets)-1] = target{of: "1000 of others", over: "1 of others", added: 1}
 	return c
 }

@@ -31,6 +31,7 @@ func configs(rootfs, cgroups string) (map[string][]byte, error) {
 	spec["mounts"] = mounts
 	linux := spec["linux"].(map[string]any)
 	linux["cgroupsPath"] = cgroups
+	linux["namespaces"] = append(linux["namespaces"].([]any), map[string]any{"type": "cgroup"}) // docker's default on cgroup v2
 	resources := linux["resources"].(map[string]any)
 	resources["memory"] = map[string]any{"limit": 512 << 20}
 	resources["pids"] = map[string]any{"limit": 512}

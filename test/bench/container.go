@@ -14,17 +14,18 @@ import (
 
 // A container is one that a variant is about to make, or has made.
 type container struct {
-	lab    *lab
-	id     string
-	bundle string
-	argv   []string // of the variant's program
-	pid    int      // of its first process, ours to wait for; 0: not created
+	lab     *lab
+	id      string
+	bundle  string
+	program program
+	argv    []string // of the program
+	pid     int      // of its first process, ours to wait for; 0: not created
 }
 
 // container prepares a bundle, anew each time: a policy may rewrite it.
 func (l *lab) container(v variant, config string) (*container, error) {
 	l.next++
-	c := &container{lab: l, id: "bench-" + strconv.Itoa(l.next), bundle: l.path("bundle-" + strconv.Itoa(l.next)), argv: l.argv(v.program)}
+	c := &container{lab: l, id: "bench-" + strconv.Itoa(l.next), bundle: l.path("bundle-" + strconv.Itoa(l.next)), program: v.program, argv: l.argv(v.program)}
 	if err := os.Mkdir(c.bundle, 0o700); err != nil {
 		return nil, err
 	}
@@ -104,7 +105,7 @@ func (c *container) wait() error {
 
 // remove deletes the container out of the clock, by the program that made it.
 func (c *container) remove() error {
-	if c.pid != 0 {
+	if c.pid != 0 || c.program == runward { // which keeps something of it also where the real runtime only exits
 		if _, err := c.run("delete", "--force", c.id); err != nil {
 			return err
 		}

@@ -61,7 +61,7 @@ func newLab(ctx context.Context) (_ *lab, err error) {
 		return nil, err
 	}
 	for name, n := range nodes() {
-		if err := n.write(l.nodeDir(name), l.runc, l.path("quit")); err != nil {
+		if err := n.write(l.nodeDir(name), l); err != nil {
 			return nil, err
 		}
 	}
@@ -79,19 +79,20 @@ func tmpfsDir() (string, error) {
 	return "", errors.New("neither /run nor /dev/shm is a tmpfs, where engines keep bundles and state: mount one")
 }
 
-func (l *lab) path(name string) string        { return filepath.Join(l.tmp, name) }
-func (l *lab) etc() string                    { return filepath.Join(l.disk, "etc") }
-func (l *lab) receipts() string               { return filepath.Join(l.disk, "log", "receipts.jsonl") }
-func (l *lab) nodeDir(name string) string     { return filepath.Join(l.disk, "nodes", name) }
-func (l *lab) cgroup() string                 { return "/" + filepath.Base(l.tmp) }
-func (l *lab) stateRoot() string              { return l.path("state") }
-func (l *lab) binary(p program) (path string) { return l.argv(p)[0] }
+func (l *lab) path(name string) string    { return filepath.Join(l.tmp, name) }
+func (l *lab) etc() string                { return filepath.Join(l.disk, "etc") }
+func (l *lab) receipts() string           { return filepath.Join(l.disk, "log", "receipts.jsonl") }
+func (l *lab) nodeDir(name string) string { return filepath.Join(l.disk, "nodes", name) }
+func (l *lab) cgroup() string             { return "/" + filepath.Base(l.tmp) }
+func (l *lab) stateRoot() string          { return l.path("state") }
 func (l *lab) argv(p program) (before []string) {
 	switch p {
 	case floor:
 		return []string{l.path("floor"), l.runc}
 	case runward:
 		return []string{l.path("bin/runward")}
+	case bare:
+		return []string{l.path("floor"), l.path("quit")}
 	default:
 		return []string{l.runc}
 	}
@@ -108,7 +109,19 @@ func (l *lab) build() error {
 			return err
 		}
 	}
-	return l.command("make", "--silent", "--no-print-directory", "runward", "BIN="+l.path("bin"),
+	// A program that the kernel refuses to execute.
+	if err := os.WriteFile(l.path("broken"), []byte("not a program\n"), 0o755); err != nil {
+		return err
+	}
+	if err := l.runward("bin", "-s -w"); err != nil {
+		return err
+	}
+	return l.runward("named", "-w")
+}
+
+// runward builds it to have all that it reads and writes in the lab.
+func (l *lab) runward(bin, strip string) error {
+	return l.command("make", "--silent", "--no-print-directory", "runward", "BIN="+l.path(bin), "STRIP="+strip,
 		"SYSCONFDIR="+l.etc(), "LOGDIR="+filepath.Join(l.disk, "log"),
 		"RUNDIR="+l.path("run"), "LIBDIR="+filepath.Join(l.disk, "lib"), "LIBEXECDIR="+filepath.Join(l.disk, "libexec"))
 }

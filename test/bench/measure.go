@@ -139,7 +139,7 @@ func (l *lab) peak(c testCase, v variant) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	out, err := exec.Command(l.path("peak"), l.binary(v.program), "--root", l.stateRoot(), "create", "--bundle", made.bundle, made.id).Output()
+	out, err := exec.Command(l.path("peak"), made.argv[0], "--root", l.stateRoot(), "create", "--bundle", made.bundle, made.id).Output()
 	if err != nil {
 		return 0, fmt.Errorf("create with a real runtime that only exits: %w: %s", err, out)
 	}

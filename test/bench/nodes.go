@@ -12,21 +12,24 @@ type node struct {
 	selects  bool   // the container; else each another namespace
 	tight    bool   // the first takes capabilities away
 	sync     string // receipts
-	stub     bool   // the real runtime only exits
+	stub     string // in the place of the real runtime: quit only exits, broken cannot be executed
 }
 
 func nodes() map[string]node {
 	return map[string]node{
-		"none":           {},
-		"5":              {policies: 5, selects: true},
-		"5, synced":      {policies: 5, selects: true, sync: "data"},
-		"5, stub":        {policies: 5, selects: true, stub: true},
-		"5 that rewrite": {policies: 5, selects: true, tight: true},
-		"1 of others":    {policies: 1},
-		"5 of others":    {policies: 5},
-		"50 of others":   {policies: 50},
-		"1000 of others": {policies: 1000},
-		"1000, stub":     {policies: 1000, stub: true},
+		"none":                 {},
+		"5":                    {policies: 5, selects: true},
+		"5, synced":            {policies: 5, selects: true, sync: "data"},
+		"5, stub":              {policies: 5, selects: true, stub: "quit"},
+		"5 that rewrite":       {policies: 5, selects: true, tight: true},
+		"1 of others":          {policies: 1},
+		"5 of others":          {policies: 5},
+		"50 of others":         {policies: 50},
+		"1000 of others":       {policies: 1000},
+		"5, broken":            {policies: 5, selects: true, stub: "broken"},
+		"1, stub":              {policies: 1, stub: "quit"},
+		"5 that rewrite, stub": {policies: 5, selects: true, tight: true, stub: "quit"},
+		"1000, stub":           {policies: 1000, stub: "quit"},
 	}
 }
 
@@ -72,13 +75,14 @@ func (n node) policy(i int) string {
 }
 
 // write makes the node's files below dir, which stands for /etc.
-func (n node) write(dir, real, quit string) error {
+func (n node) write(dir string, l *lab) error {
+	real := l.runc
+	if n.stub != "" {
+		real = l.path(n.stub)
+	}
 	policies := filepath.Join(dir, "runward", "policy.d")
 	if err := os.MkdirAll(policies, 0o755); err != nil {
 		return err
-	}
-	if n.stub {
-		real = quit
 	}
 	if n.sync == "" {
 		n.sync = "none"
