@@ -69,6 +69,11 @@ func cases() []testCase {
 		{name: "create, 25 KB config, no policy file, allowed", config: "25 KB", do: create, variants: []variant{plain, builtIn}, targets: atCreate[1:]},
 		{name: "create, small config, 5 policies select it, allowed", config: "small", do: create, variants: []variant{plain, allowed}, targets: atCreate[1:]},
 		policyFiles(),
+		{
+			name: "state, runward alone (the real runtime only exits)", config: "25 KB", do: state,
+			variants: []variant{{name: "floor", program: bare}, {name: "runward", program: runward, node: "5, stub"}},
+			targets:  []target{{of: "runward", over: "floor", added: 1.5}},
+		},
 		alone(),
 		{
 			name: "create, 25 KB config, receipts synced", config: "25 KB", do: create,

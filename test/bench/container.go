@@ -44,6 +44,7 @@ func (c *container) run(args ...string) (time.Duration, error) {
 	defer printed.Close()
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Stdout, cmd.Stderr = printed, printed
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt is for the benchmark, which ends what it began
 	began := time.Now()
 	err = cmd.Run()
 	took := time.Since(began)
