@@ -6,8 +6,8 @@ LOGDIR     ?= /var/log/runward
 LIBDIR     ?= /usr/lib
 LIBEXECDIR ?= /usr/libexec
 PREFIX     ?= /usr
+BINDIR     ?= bin
 DESTDIR    ?=
-BIN        ?= bin
 STRIP      ?= -s -w
 VERSION    ?= 0.1.0-dev
 FUZZTIME   ?= 60s
@@ -27,10 +27,10 @@ all: build
 build: runward runwardctl ## every binary in bin/
 
 runward:
-	$(gobuild) -ldflags '$(STRIP) -E runward_entry $(paths)' -o $(BIN)/runward ./cmd/runward
+	$(gobuild) -ldflags '$(STRIP) -E runward_entry $(paths)' -o $(BINDIR)/runward ./cmd/runward
 
 runwardctl:
-	$(gobuild) -ldflags '$(STRIP) $(paths)' -o $(BIN)/runwardctl ./cmd/runwardctl
+	$(gobuild) -ldflags '$(STRIP) $(paths)' -o $(BINDIR)/runwardctl ./cmd/runwardctl
 
 setup: ## install what the tests need (Debian, root)
 	test/setup
@@ -65,8 +65,8 @@ demo: ## set up, build, and run one allowed, one rewritten and one refused conta
 	test/demo
 
 install: build ## install under DESTDIR
-	install -D -m 0755 $(BIN)/runward $(DESTDIR)$(PREFIX)/bin/runward
-	install -D -m 0755 $(BIN)/runwardctl $(DESTDIR)$(PREFIX)/bin/runwardctl
+	install -D -m 0755 $(BINDIR)/runward $(DESTDIR)$(PREFIX)/bin/runward
+	install -D -m 0755 $(BINDIR)/runwardctl $(DESTDIR)$(PREFIX)/bin/runwardctl
 	install -d -m 0755 $(DESTDIR)$(SYSCONFDIR)/runward/policy.d
 
 clean: ## remove what was built

@@ -36,6 +36,10 @@ type List struct {
 // IsSet tells whether any policy has the list; without one nothing is refused.
 func (a AllowList) IsSet() bool { return a.Lists != nil }
 
+// DefaultItem stands, in the allow-lists of rules that say so, for the rule's
+// documented safe list: ["default", "x"] is that list and x.
+const DefaultItem = "default"
+
 // Default sets the list where no policy has one; see Defaulter.
 func (a *AllowList) Default(items []string) {
 	if a.Lists == nil {
@@ -510,7 +514,7 @@ func widen(dst, allow any) {
 // CanWiden returns the index of the first field that an exception may not set
 // though this one does, or -1.
 func CanWiden(allow any) int {
-	for i, s := range settingsOf(allow) {
+	for i, s := range settingsOf(clone(allow)) {
 		if s.isSet() && !s.widen(s) {
 			return i
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/runward/runward/internal/config"
 	"github.com/runward/runward/internal/ledger"
+	"github.com/runward/runward/internal/realruntime"
 	"github.com/runward/runward/policy"
 )
 
@@ -23,7 +24,7 @@ func Main(args, env []string, ignored uint64) int {
 	}
 	handler := filepath.Base(args[0])
 	cfg, cfgErr := config.Load() // with an error, as much as could be read
-	runtime, err := realRuntime(cfg, handler, "/proc/self/exe")
+	runtime, err := realruntime.Find(cfg, handler, "/proc/self/exe")
 	switch {
 	case inv.Covered() && cfgErr != nil:
 		err = cfgErr
@@ -44,6 +45,6 @@ func Main(args, env []string, ignored uint64) int {
 // never stands in the way: what it leaves is swept up later.
 func forget(inv Invocation, runtime string) {
 	if id, force, ok := parseDelete(inv); ok {
-		_ = ledger.Forget(config.LedgerDir(), inv.root(kindOf(runtime)), id, force)
+		_ = ledger.Forget(config.LedgerDir(), inv.root(realruntime.Kind(runtime)), id, force)
 	}
 }

@@ -53,7 +53,7 @@ func (r *resolver) resolve(path string) policy.File {
 		}
 		path = r.bundle + "/" + path
 	}
-	fd, magic, err := openPath(path)
+	fd, met, err := openPath(path)
 	switch {
 	case err == unix.ENOENT:
 		return r.missing(path)
@@ -61,11 +61,11 @@ func (r *resolver) resolve(path string) policy.File {
 		return unresolved(path, reason(err))
 	}
 	defer unix.Close(fd)
-	return r.describe(path, fd, magic)
+	return r.describe(path, fd, met)
 }
 
 // describe says what an open path leads to.
-func (r *resolver) describe(path string, fd int, magic bool) policy.File {
+func (r *resolver) describe(path string, fd int, met way) policy.File {
 	var st unix.Stat_t
 	var fs unix.Statfs_t
 	if err := unix.Fstat(fd, &st); err != nil {
@@ -75,18 +75,20 @@ func (r *resolver) describe(path string, fd int, magic bool) policy.File {
 		return unresolved(path, reason(err))
 	}
 	f := policy.File{
-		Type: fileType(st.Mode), Dev: st.Dev, Ino: st.Ino, UID: st.Uid, GID: st.Gid,
-		Mode: st.Mode & 0o7777, FS: int64(fs.Type), Magic: magic,
+		Path: path, Type: fileType(st.Mode), Dev: st.Dev, Ino: st.Ino, UID: st.Uid, GID: st.Gid,
+		Mode: st.Mode & 0o7777, FS: int64(fs.Type), Magic: met == magical,
 	}
 	if f.Type == policy.CharDevice || f.Type == policy.BlockDevice {
 		f.Rdev = st.Rdev
 	}
-	canonical, err := descriptorPath(fd)
-	if err != nil {
-		return unresolved(path, reason(err))
+	if met != straight || !isClean(path) {
+		canonical, err := descriptorPath(fd)
+		if err != nil {
+			return unresolved(path, reason(err))
+		}
+		f.Path = canonical
 	}
-	f.Path = canonical
-	if magic {
+	if met == magical {
 		r.unmark(&f, path)
 	}
 	f.Magic = f.Magic || r.ownProc(f.Path)
@@ -112,8 +114,8 @@ func (r *resolver) missing(path string) policy.File {
 		if name == ".." {
 			return unresolved(path, `".." follows something that is missing`)
 		}
-		fd, through, err := openPath(dir)
-		magic = magic || through
+		fd, met, err := openPath(dir)
+		magic = magic || met == magical
 		if err == unix.ENOENT {
 			path, rest = dir, join(name, rest)
 			continue
@@ -121,7 +123,7 @@ func (r *resolver) missing(path string) policy.File {
 		if err != nil {
 			return unresolved(path, reason(err))
 		}
-		above := r.describe(dir, fd, through)
+		above := r.describe(dir, fd, met)
 		target, err := readlink(fd, name)
 		_ = unix.Close(fd) // Only looked at.
 		switch {
@@ -135,8 +137,6 @@ func (r *resolver) missing(path string) policy.File {
 				target = above.Path + "/" + target
 			}
 			path, rest = strings.TrimSuffix(target+"/"+rest, "/"), ""
-		case hasDotDot(rest):
-			return unresolved(path, `".." follows something that is missing`)
 		default:
 			return policy.File{
 				Path:    strings.TrimSuffix(above.Path, "/") + "/" + join(name, rest),

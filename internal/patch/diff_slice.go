@@ -7,9 +7,25 @@ import (
 	"github.com/runward/runward/internal/jsondoc"
 )
 
-// elements compares arrays: of equal length one by one; otherwise what is the
-// same at both ends is left alone, and the middle is shrunk or grown.
+// elements compares arrays. A list of words or numbers that becomes quite
+// another one is replaced as a whole: there is nothing inside its elements to
+// keep, and hundreds of operations would hide what happened.
 func (d *differ) elements(cur jsondoc.Value, t reflect.Value) {
+	first := len(d.ops)
+	d.each(cur, t)
+	switch t.Type().Elem().Kind() {
+	case reflect.Struct, reflect.Map, reflect.Slice, reflect.Pointer, reflect.Interface:
+		return
+	}
+	if ops := len(d.ops) - first; ops > 8 && ops > t.Len()/2 {
+		d.ops = d.ops[:first]
+		d.put("replace", t)
+	}
+}
+
+// each compares arrays of equal length one by one; otherwise what is the same
+// at both ends is left alone, and the middle is shrunk or grown.
+func (d *differ) each(cur jsondoc.Value, t reflect.Value) {
 	have, want := cur.Len(), t.Len()
 	if have == want {
 		i := 0

@@ -28,6 +28,8 @@ type Node struct {
 	GID  uint32  `json:"gid"`
 	Mode *uint32 `json:"mode"` // in decimal; 0755 for a directory, 0644 for others
 	FS   int64   `json:"fs"`
+
+	Magic bool `json:"magic"` // as policy.File has it
 }
 
 // A Tree is a pretended host file system.
@@ -172,7 +174,7 @@ func (t *Tree) file(p string) policy.File {
 	n, _ := t.node(p)
 	f := policy.File{
 		Path: p, Type: fileTypes[n.Type], Dev: n.Dev, Ino: n.Ino, Rdev: n.Rdev,
-		UID: n.UID, GID: n.GID, Mode: *n.Mode, FS: n.FS,
+		UID: n.UID, GID: n.GID, Mode: *n.Mode, FS: n.FS, Magic: n.Magic,
 	}
 	if p != "/" {
 		f.Parents = t.parents(path.Dir(p))

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"strconv"
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -60,18 +61,19 @@ func checkCapabilities(e *policy.Eval, s *CapabilitiesSettings) {
 	escaping = refusedCapabilities(escaping, allowedOf(c.Ambient, allow), ambient)
 
 	if len(refused) > 0 {
+		names := strings.Join(refused, ", ")
 		e.Rewrite(policy.Finding{
 			Pointer: "/process/capabilities",
-			Found:   strings.Join(refused, ", "),
-			Wanted:  "only " + s.Allow.String(),
-			Hint:    "drop " + strings.Join(refused, ", ") + " from securityContext.capabilities.add (docker, podman: --cap-add), or drop ALL",
+			Found:   names,
+			Wanted:  "at most " + s.Allow.String(),
+			Hint:    "drop " + names + " from securityContext.capabilities.add (docker, podman: --cap-add), or drop ALL",
 		}, func(spec *specs.Spec) { keepCapabilities(spec.Process.Capabilities, allow, allow) })
 	}
 	if len(escaping) > 0 {
 		e.Rewrite(policy.Finding{
 			Pointer: "/process/capabilities",
 			Found:   "ambient or inheritable " + strings.Join(escaping, ", "),
-			Wanted:  "ambient and inheritable " + s.Ambient.String(),
+			Wanted:  "of these at most " + s.Ambient.String(),
 			Hint:    "nothing to do for root; another user's programs need file capabilities in the image instead",
 		}, func(spec *specs.Spec) { keepCapabilities(spec.Process.Capabilities, allow, ambient) })
 	}
@@ -91,10 +93,17 @@ func capabilityAllowed(name string, allow uint64) bool {
 	return n >= 0 && allow&(1<<n) != 0
 }
 
-// refusedCapabilities adds to list the names that are not allowed, each once.
+// refusedCapabilities adds to list the names that are not allowed, each once,
+// and in quotes where it is no capability's name.
 func refusedCapabilities(list, names []string, allow uint64) []string {
 	for _, name := range names {
-		if !capabilityAllowed(name, allow) && !inList(list, name) {
+		if capabilityAllowed(name, allow) {
+			continue
+		}
+		if capabilityNumber(name) < 0 {
+			name = strconv.Quote(name)
+		}
+		if !inList(list, name) {
 			list = append(list, name)
 		}
 	}

@@ -22,7 +22,8 @@ var Namespaces = policy.NewRule(policy.Rule{
 	Title: "The container has namespaces of its own",
 	Doc: `A namespace is the host's where its type is absent from linux.namespaces, or where a path leads to it: paths are
 compared by device and inode with those of process 1. The host's pid, network and ipc namespaces are refused, since the container
-asked for them and a fresh network would have no interface; uts and cgroup are added. The mount namespace must be new. Joining
+asked for them and a fresh network would have no interface; uts and cgroup are added, cgroup only on version 2: on version 1
+no engine gives one by itself, and systemd in a container does not start in one. The mount namespace must be new. Joining
 another container's namespace, as the containers of a pod do, is allowed. A path that leads nowhere, or to something that is no namespace,
 is refused, and so are types given twice and types that runtimes do not know. The mappings of a user namespace must leave out the host's id 0, and neither
 overlap nor run beyond the last id.`,
@@ -96,6 +97,9 @@ func checkNamespaces(e *policy.Eval, s *NamespacesSettings) {
 	for _, t := range []specs.LinuxNamespaceType{
 		specs.MountNamespace, specs.PIDNamespace, specs.NetworkNamespace, specs.IPCNamespace, specs.UTSNamespace, specs.CgroupNamespace,
 	} {
+		if t == specs.CgroupNamespace && !e.Facts.CgroupV2 {
+			continue // see Doc
+		}
 		if !hasNamespace(seen, t) && !permitsHost(s, t) {
 			hostNamespace(e, "/linux/namespaces", t, "the host's "+string(t)+" namespace (none is given)",
 				func(spec *specs.Spec) {
@@ -129,7 +133,7 @@ func hasNamespace(list []specs.LinuxNamespaceType, t specs.LinuxNamespaceType) b
 // hostNamespace refuses a namespace of the host's, or gives the container its
 // own where it works as well with one.
 func hostNamespace(e *policy.Eval, at string, t specs.LinuxNamespaceType, found string, own func(*specs.Spec)) {
-	f := policy.Finding{Pointer: at, Found: found, Wanted: "a " + string(t) + " namespace of the container's own", Hint: namespaceHint(t)}
+	f := policy.Finding{Pointer: at, Found: found, Wanted: "a new or another container's " + string(t) + " namespace", Hint: namespaceHint(t)}
 	if t == specs.UTSNamespace || t == specs.CgroupNamespace {
 		e.Rewrite(f, own)
 		return
@@ -167,10 +171,10 @@ func checkNamespacePath(e *policy.Eval, s *NamespacesSettings, i int, ns specs.L
 	host, odd := namespaceAt(e.Facts, ns)
 	switch {
 	case odd != "":
-		deny(strconv.Quote(ns.Path)+": "+odd, "a "+string(ns.Type)+" namespace")
+		deny(strconv.Quote(ns.Path)+": "+odd, "a path to a namespace of type "+string(ns.Type))
 	case host == "":
 	case host != procName(ns.Type):
-		deny(strconv.Quote(ns.Path)+" is the host's "+host+" namespace", "a "+string(ns.Type)+" namespace")
+		deny(strconv.Quote(ns.Path)+" is the host's "+host+" namespace", "a path to a namespace of type "+string(ns.Type))
 	case !permitsHost(s, ns.Type):
 		hostNamespace(e, at, ns.Type, strconv.Quote(ns.Path)+" is the host's "+string(ns.Type)+" namespace",
 			func(spec *specs.Spec) { spec.Linux.Namespaces[i].Path = "" })
@@ -193,23 +197,71 @@ func namespaceAt(facts *policy.Facts, ns specs.LinuxNamespace) (host, odd string
 		return "", "there is nothing at this path"
 	case f.FS != nsfs:
 		return "", "this is not a namespace"
+	case f.Magic:
+		return "", "the runtime may find something else behind this path"
 	}
-	// A magic link resolves to a name such as net:[4026531840].
-	if kind, _, ok := strings.Cut(path.Base(f.Path), ":["); ok && kind != procName(ns.Type) {
+	if kind := kindOf(f.Path); kind != "" && kind != procName(ns.Type) {
 		return "", "this is a namespace of another type (" + kind + ")"
 	}
+	if name := initialNamespace(f.Ino); name != "" {
+		return name, ""
+	}
+	// Where process 1 may not be looked at (it has capabilities that we lack),
+	// our own namespaces stand for the host's: engines run in those.
+	seen := false
 	for _, pid := range [...]string{"1", "self"} {
 		for _, name := range namespaceFiles {
 			h := facts.Lookup("/proc/" + pid + "/ns/" + name)
-			if h.FS == nsfs && f.SameAs(h.Dev, h.Ino) {
+			if h.FS != nsfs {
+				continue
+			}
+			if f.SameAs(h.Dev, h.Ino) {
 				return name, ""
 			}
-			if h.FS != nsfs && name == procName(ns.Type) && (pid == "self" || !facts.Rootless) {
-				return "", "the host's own namespace cannot be seen to compare with"
-			}
+			seen = seen || name == procName(ns.Type)
 		}
 	}
+	if !seen {
+		return "", "the host's own namespace cannot be seen to compare with"
+	}
 	return "", ""
+}
+
+// initialNamespace names the namespace that the kernel starts with by its
+// inode, which is fixed (linux/nsfs.h, since 3.8; net and mnt since 6.17).
+func initialNamespace(ino uint64) string {
+	switch ino {
+	case 0xefffffff:
+		return "ipc"
+	case 0xeffffffe:
+		return "uts"
+	case 0xeffffffd:
+		return "user"
+	case 0xeffffffc:
+		return "pid"
+	case 0xeffffffb:
+		return "cgroup"
+	case 0xeffffffa:
+		return "time"
+	case 0xeffffff9:
+		return "net"
+	case 0xeffffff8:
+		return "mnt"
+	}
+	return ""
+}
+
+// kindOf tells the type of a namespace from its canonical path, /proc/PID/ns/NAME
+// or a name such as net:[4026531840], or "" where the path does not say.
+func kindOf(p string) string {
+	dir, name := path.Split(p)
+	if kind, _, ok := strings.Cut(name, ":["); ok {
+		return kind
+	}
+	if strings.HasPrefix(dir, "/proc/") && strings.HasSuffix(dir, "/ns/") {
+		return strings.TrimSuffix(name, "_for_children")
+	}
+	return ""
 }
 
 // lexicalNamespace judges a path by its spelling, where nothing can be looked up.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/runward/runward/internal/jsondoc"
 	"github.com/runward/runward/internal/patch"
 	"github.com/runward/runward/internal/policyfile"
 	"github.com/runward/runward/internal/policytest"
@@ -147,7 +148,7 @@ func checkFixpoint(t *testing.T, set policy.Set, spec *policy.Spec, facts *polic
 	if d.Verdict != policy.Rewrite {
 		return
 	}
-	raw, err := patch.Apply(spec.Raw(), d.Patch)
+	raw, err := patch.Apply(spec.Raw(), jsondoc.DefaultLimits(), d.Patch)
 	if err != nil {
 		t.Fatalf("apply: %v", err)
 	}

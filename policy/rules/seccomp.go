@@ -43,8 +43,14 @@ widen a filter: the runtime adds its own and refuses what is not listed. A filte
 // Default requires a filter.
 func (s *SeccompSettings) Default() { s.Required.Default(true) }
 
-// Validate refuses a profile that runward does not have.
+// Validate refuses a profile that runward does not have, and system calls that
+// Linux does not.
 func (s *SeccompSettings) Validate() error {
+	for name := range s.Forbid.Items {
+		if !knownCall(name) {
+			return oneOf("forbid", name, append(append([]string{}, dangerousCalls[:]...), otherCalls[:]...))
+		}
+	}
 	if s.Profile.Set {
 		return oneOf("profile", s.Profile.Value, []string{"default"})
 	}

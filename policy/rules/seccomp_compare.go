@@ -9,12 +9,12 @@ import (
 // dangerousCalls are refused in a custom profile unless the default profile,
 // specialised to the capabilities that remain, lets them through. Not here, since
 // engines' own profiles have them: io_uring_*, syslog, query_module, chroot,
-// name_to_handle_at and the memory policy calls. Sorted.
+// name_to_handle_at, move_pages, migrate_pages and the memory policy calls. Sorted.
 var dangerousCalls = [...]string{
 	"_sysctl", "acct", "add_key", "afs_syscall", "bdflush", "bpf", "clock_settime", "clock_settime64", "clone", "clone3",
 	"create_module", "delete_module", "fanotify_init", "finit_module", "fsconfig", "fsmount", "fsopen", "fspick",
 	"get_kernel_syms", "init_module", "ioperm", "iopl", "kcmp", "kexec_file_load", "kexec_load", "keyctl",
-	"lookup_dcookie", "migrate_pages", "mount", "mount_setattr", "move_mount", "move_pages", "nfsservctl",
+	"lookup_dcookie", "mount", "mount_setattr", "move_mount", "nfsservctl",
 	"open_by_handle_at", "open_tree", "open_tree_attr", "perf_event_open", "personality", "pidfd_getfd", "pivot_root",
 	"process_madvise", "process_vm_readv", "process_vm_writev", "ptrace", "quotactl", "quotactl_fd",
 	"reboot", "request_key", "setdomainname", "sethostname", "setns", "settimeofday", "stime", "swapoff", "swapon",

@@ -121,7 +121,7 @@ func (l *lab) build() error {
 
 // runward builds it to have all that it reads and writes in the lab.
 func (l *lab) runward(bin, strip string) error {
-	return l.command("make", "--silent", "--no-print-directory", "runward", "BIN="+l.path(bin), "STRIP="+strip,
+	return l.command("make", "--silent", "--no-print-directory", "runward", "BINDIR="+l.path(bin), "STRIP="+strip,
 		"SYSCONFDIR="+l.etc(), "LOGDIR="+filepath.Join(l.disk, "log"),
 		"RUNDIR="+l.path("run"), "LIBDIR="+filepath.Join(l.disk, "lib"), "LIBEXECDIR="+filepath.Join(l.disk, "libexec"))
 }

@@ -1,0 +1,205 @@
+package ledger
+
+import (
+	"errors"
+	"math/rand/v2"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+const tempPrefix = ".new-"
+
+// Put keeps the entry, in dir, which is created (0700) if missing. It replaces
+// one that a container left behind, and returns ErrExists if the container
+// exists or is being created. It fills in Version, Root (without symbolic
+// links) and the creator.
+func Put(dir string, e *Entry) error {
+	e.Version = Version
+	e.Root = canonical(e.Root)
+	if err := put(dir, e); err != nil {
+		return &opError{"keep", e.ID, dir, err}
+	}
+	return nil
+}
+
+func put(dir string, e *Entry) error {
+	name, err := fileName(e.Root, e.ID)
+	if err != nil {
+		return err
+	}
+	e.Creator = os.Getpid()
+	self, err := readStat(e.Creator)
+	if err != nil {
+		return err
+	}
+	e.CreatorStart = self.start
+	data, err := encode(e)
+	if err != nil {
+		return err
+	}
+	for {
+		fd, err := openDir(dir)
+		if err == unix.ENOENT {
+			if err := os.MkdirAll(dir, 0o700); err != nil {
+				return err
+			}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		err = putAt(fd, name, data, e)
+		unix.Close(fd)
+		if err != errDirGone {
+			return err
+		}
+	}
+}
+
+var errDirGone = errors.New("the directory was removed meanwhile") // by the Delete of the last entry
+
+func putAt(fd int, name string, data []byte, e *Entry) error {
+	if old, err := readFile(fd, name, maxEntry+1, true); err == nil && !abandoned(old, e) {
+		return ErrExists
+	}
+	temp := tempPrefix + strconv.FormatUint(rand.Uint64(), 36)
+	file, err := unix.Openat(fd, temp, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	if err == unix.ENOENT {
+		return errDirGone
+	}
+	if err != nil {
+		return err
+	}
+	n, err := unix.Write(file, data)
+	if err == nil && n < len(data) {
+		err = unix.ENOSPC
+	}
+	if closed := unix.Close(file); err == nil {
+		err = closed
+	}
+	if err == nil {
+		// Rename: whoever reads sees the old entry or the whole new one.
+		err = unix.Renameat(fd, temp, fd, name)
+	}
+	if err != nil {
+		unix.Unlinkat(fd, temp, 0) // the error to report is the first
+	}
+	return err
+}
+
+// abandoned tells whether an old entry may be replaced by one for the same
+// container: there is no such container, and its creator is no longer at it.
+func abandoned(old []byte, e *Entry) bool {
+	o, err := decode(old)
+	if err != nil {
+		return !hasState(e.Root, e.ID)
+	}
+	mine := o.Creator == e.Creator && o.CreatorStart == e.CreatorStart
+	return (mine || !alive(o.Creator, o.CreatorStart)) && !hasState(o.Root, o.ID)
+}
+
+// Get returns the entry of a container, or ErrNotFound. One that cannot be
+// read, or is another container's, is another error.
+func Get(dir, root, id string) (*Entry, error) {
+	e, err := get(dir, canonical(root), id)
+	if err != nil {
+		return nil, &opError{"read", id, dir, err}
+	}
+	return e, nil
+}
+
+func get(dir, root, id string) (*Entry, error) {
+	name, err := fileName(root, id)
+	if err != nil {
+		return nil, err
+	}
+	fd, err := openDir(dir)
+	if err == unix.ENOENT {
+		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	e, err := load(fd, name)
+	if err == unix.ENOENT {
+		return nil, ErrNotFound
+	}
+	if err == nil && (e.ID != id || e.Root != root) {
+		return nil, errors.New("it is the one about container " + e.ID + " of " + e.Root)
+	}
+	return e, err
+}
+
+func load(fd int, name string) (*Entry, error) {
+	data, err := readFile(fd, name, maxEntry+1, true)
+	if err != nil {
+		return nil, err
+	}
+	return decode(data)
+}
+
+// Delete removes a container's entry, and dir if it was the last. An absent
+// entry is no error.
+func Delete(dir, root, id string) error {
+	if err := remove(dir, canonical(root), id); err != nil {
+		return &opError{"remove", id, dir, err}
+	}
+	return nil
+}
+
+func remove(dir, root, id string) error {
+	name, err := fileName(root, id)
+	if err != nil {
+		return err
+	}
+	fd, err := openDir(dir)
+	if err == unix.ENOENT {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if err := unix.Unlinkat(fd, name, 0); err != nil && err != unix.ENOENT {
+		return err
+	}
+	if err := unix.Rmdir(dir); err != nil && err != unix.ENOTEMPTY && err != unix.EEXIST && err != unix.ENOENT && err != unix.EBUSY {
+		return err
+	}
+	return nil
+}
+
+// List returns all entries, by file name, and those that cannot be read as one
+// joined error.
+func List(dir string) ([]*Entry, error) {
+	fd, err := openDir(dir)
+	if err == unix.ENOENT {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, &opError{"list", "(all)", dir, err}
+	}
+	defer unix.Close(fd)
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var entries []*Entry
+	var errs []error
+	for _, f := range files {
+		if !isEntry(f.Name()) {
+			continue
+		}
+		e, err := load(fd, f.Name())
+		switch {
+		case err == nil:
+			entries = append(entries, e)
+		case err != unix.ENOENT: // deleted meanwhile
+			errs = append(errs, &opError{"read", "(file " + f.Name() + ")", dir, err})
+		}
+	}
+	return entries, errors.Join(errs...)
+}

@@ -1,0 +1,152 @@
+package lab
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// Node is a runward of the test's own: built from this tree, with
+// configuration, state and log below a directory that is removed.
+type Node struct {
+	Runward, Ctl string // the binaries
+	Dir          string
+	t            testing.TB
+}
+
+// NewNode builds runward and runwardctl for a directory of the test's own.
+// Without anything more it works as freshly installed: no settings, no
+// policies, the embedded baseline, the distribution's runc.
+func NewNode(t testing.TB) *Node {
+	t.Helper()
+	n := &Node{Dir: Dir(t), t: t}
+	// The tests' directories are below /tmp; a sticky one above is fine for runward too.
+	_, here, _, _ := runtime.Caller(0)
+	tree := filepath.Join(filepath.Dir(here), "../../..")
+	n.Runward, n.Ctl = filepath.Join(n.Dir, "bin/runward"), filepath.Join(n.Dir, "bin/runwardctl")
+	Try(t, tree, nil, Tool(t, "make"), "--no-print-directory", "build", "BINDIR="+filepath.Join(n.Dir, "bin"),
+		"SYSCONFDIR="+n.path("etc"), "RUNDIR="+n.path("run"), "LOGDIR="+n.path("log"), "LIBDIR="+n.path("lib")).
+		want(t, "make build")
+	for _, dir := range []string{"etc/runward/policy.d"} {
+		if err := os.MkdirAll(n.path(dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return n
+}
+
+func (n *Node) path(name string) string { return filepath.Join(n.Dir, name) }
+
+// Settings writes runward.toml; empty removes it.
+func (n *Node) Settings(text string) {
+	n.t.Helper()
+	n.put("etc/runward/runward.toml", text)
+}
+
+// Policy writes a policy file for the rest of the test; empty removes it.
+func (n *Node) Policy(name, text string) {
+	n.t.Helper()
+	n.put("etc/runward/policy.d/"+name, text)
+}
+
+func (n *Node) put(name, text string) {
+	n.t.Helper()
+	if text == "" {
+		if err := os.Remove(n.path(name)); err != nil && !os.IsNotExist(err) {
+			n.t.Fatal(err)
+		}
+		return
+	}
+	write(n.t, n.path(name), []byte(text), 0o644)
+}
+
+// Receipt is what the tests read of a receipt.
+type Receipt struct {
+	ID        string `json:"id"`
+	Container string `json:"container"`
+	Engine    string `json:"engine"`
+	Identity  struct {
+		Kind      string `json:"kind"`
+		Namespace string `json:"namespace"`
+		Pod       string `json:"pod"`
+		Container string `json:"container"`
+	} `json:"identity"`
+	Verdict  string   `json:"verdict"`
+	Error    string   `json:"error"`
+	Policies []string `json:"policies"`
+	Original string   `json:"original"`
+	Final    string   `json:"final"`
+	Findings []struct {
+		Rule    string `json:"rule"`
+		Pointer string `json:"pointer"`
+		Done    string `json:"done"`
+		Because string `json:"because"`
+	} `json:"findings"`
+	Micros int64 `json:"micros"`
+}
+
+// Receipts returns every receipt so far.
+func (n *Node) Receipts() []Receipt {
+	n.t.Helper()
+	raw, err := os.ReadFile(n.path("log/receipts.jsonl"))
+	if os.IsNotExist(err) {
+		return nil
+	}
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	var all []Receipt
+	for _, line := range bytes.Split(bytes.TrimSuffix(raw, []byte("\n")), []byte("\n")) {
+		var r Receipt
+		if err := json.Unmarshal(line, &r); err != nil {
+			n.t.Fatalf("receipt %q: %v", line, err)
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+// Receipt returns the last receipt of a container.
+func (n *Node) Receipt(container string) Receipt {
+	n.t.Helper()
+	var last *Receipt
+	for _, r := range n.Receipts() {
+		if r.Container == container {
+			last = &r
+		}
+	}
+	if last == nil {
+		n.t.Fatalf("no receipt of %s", container)
+	}
+	return *last
+}
+
+// Kept lists the files that runward keeps of living containers, but for what
+// it keeps of policies.
+func (n *Node) Kept() []string {
+	n.t.Helper()
+	var files []string
+	err := filepath.WalkDir(n.path("run"), func(path string, d os.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && !strings.HasPrefix(filepath.Base(path), "policy.") {
+			files = append(files, path)
+		}
+		if os.IsNotExist(err) {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return files
+}
+
+// Runwardctl runs the administrator's tool.
+func (n *Node) Runwardctl(args ...string) Result {
+	n.t.Helper()
+	return Try(n.t, n.Dir, nil, n.Ctl, args...)
+}
