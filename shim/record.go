@@ -6,6 +6,7 @@ import (
 
 	"github.com/runward/runward/internal/audit"
 	"github.com/runward/runward/internal/ledger"
+	"github.com/runward/runward/internal/realruntime"
 	"github.com/runward/runward/policy"
 )
 
