@@ -20,7 +20,7 @@ var arrows = []struct {
 	{"shim", []string{
 		"policy", "policy/rules",
 		"internal/audit", "internal/config", "internal/host", "internal/jsondoc", "internal/ledger",
-		"internal/oci", "internal/owner", "internal/patch", "internal/policyfile",
+		"internal/oci", "internal/owner", "internal/patch", "internal/policyfile", "internal/realruntime",
 	}},
 
 	{"policy/rules", []string{"policy", "internal/patch", "internal/jsondoc", "internal/nearest"}},
@@ -34,6 +34,13 @@ var arrows = []struct {
 	{"internal/ledger", []string{"policy", "internal/jsondoc", "internal/owner", "internal/audit"}},
 	{"internal/policyfile", []string{"policy", "policy/profiles", "internal/tomlfile", "internal/owner", "internal/nearest"}},
 	{"internal/config", []string{"policy", "internal/policyfile", "internal/tomlfile", "internal/owner", "internal/nearest"}},
+	{"internal/realruntime", []string{"internal/config", "internal/owner"}},
+
+	// What only runwardctl and the generators have.
+	{"internal/display", nil},
+	{"internal/explain", []string{"policy", "internal/patch", "internal/jsondoc", "internal/display"}},
+	{"internal/policycheck", []string{"policy", "internal/policyfile", "internal/tomlfile", "internal/nearest", "internal/display"}},
+	{"internal/receipts", []string{"internal/audit", "internal/audit/journal", "internal/display", "internal/explain"}},
 	{"internal/refdoc/...", []string{"policy", "policy/rules", "policy/profiles", "internal/..."}},
 
 	// The leaves, which know nothing of policy.

@@ -41,7 +41,6 @@ var unlinkable = []struct{ pattern, why string }{
 	{"encoding/xml", "nothing here is XML"},
 	{"encoding/asn1", "nothing here is ASN.1"},
 	{"math/big", "numbers of config.json stay as they are spelled"},
-	{"math/rand/...", "the same inputs give the same decision"},
 	{"log/slog/...", "it starts slowly; logrus writes the engine's log as runc does"},
 	{"flag", "the grammar is the real runtime's, and shim.Parse has it"},
 	{"testing/...", "it registers flags and has no place in a program"},
