@@ -5,7 +5,6 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
-	"github.com/runward/runward/internal/jsondoc"
 	"github.com/runward/runward/policy"
 )
 
@@ -52,7 +51,7 @@ func checkAnnotations(e *policy.Eval, s *AnnotationsSettings) {
 	match := orDefault(func(key string) bool { return safeAnnotation(e, key) }, policy.Match)
 	for _, key := range names(e.Spec.Annotations) {
 		f := policy.Finding{
-			Pointer: "/annotations/" + jsondoc.EscapePointer(key),
+			Pointer: member("/annotations", key),
 			Found:   quote(key),
 			Hint:    "take the annotation out (docker, podman: --annotation)",
 		}

@@ -72,7 +72,10 @@ func engineFile(e *policy.Eval, m *specs.Mount, source policy.File) string {
 		if dir := ids.under(p, kubelets, prefixed("/pods/<uid>", kubeletFiles)); dir != "" {
 			return dir
 		}
-		return ids.under(p, criStates, criFiles)
+		if dir := ids.under(p, criStates, criFiles); dir != "" {
+			return dir
+		}
+		return ids.elsewhere(source)
 	}
 	if dir := ids.any(p, dockerFiles); dir != "" {
 		return dir
@@ -85,7 +88,52 @@ func engineFile(e *policy.Eval, m *specs.Mount, source policy.File) string {
 	if initProgram(m, p) {
 		return p
 	}
+	return ids.elsewhere(source)
+}
+
+// ownFiles are the shapes that name the container, its sandbox or its pod:
+// with engines that keep their data elsewhere, these are known wherever they
+// are, if only root can have put them there.
+var ownFiles = []string{
+	"/io.containerd.grpc.v1.cri/sandboxes/<own>/hostname", "/io.containerd.grpc.v1.cri/sandboxes/<own>/hosts",
+	"/io.containerd.grpc.v1.cri/sandboxes/<own>/resolv.conf", "/io.containerd.grpc.v1.cri/sandboxes/<own>/shm",
+	"/io.containerd.grpc.v1.cri/containers/<own>/volumes/**",
+	"/pods/<uid>/etc-hosts", "/pods/<uid>/containers/*/*", "/pods/<uid>/volumes/*~*/*/**", "/pods/<uid>/volume-subpaths/*/*/*/**",
+	"/*-containers/<own>/userdata/resolv.conf", "/*-containers/<own>/userdata/hosts", "/*-containers/<own>/userdata/hostname",
+	"/*-containers/<own>/userdata/shm", "/*-containers/<own>/userdata/.containerenv", "/*-containers/<own>/userdata/passwd",
+	"/*-containers/<own>/userdata/group", "/*-containers/<own>/userdata/localtime", "/*-containers/<own>/userdata/run/**",
+	"/*-containers/<own>/userdata/secrets/**",
+	"/containers/<own>/resolv.conf", "/containers/<own>/hostname", "/containers/<own>/hosts", "/containers/<own>/mounts/shm",
+}
+
+// elsewhere matches the end of a path against ownFiles.
+func (i ids) elsewhere(source policy.File) string {
+	p := source.Path
+	for at := 1; at < len(p); at++ {
+		if p[at] != '/' {
+			continue
+		}
+		if dir := i.any(p[at:], ownFiles); dir != "" {
+			dir = p[:at] + dir
+			if onlyRootAbove(source, dir) {
+				return dir
+			}
+		}
+	}
 	return ""
+}
+
+// onlyRootAbove tells whether nobody but root can have put dir where it is.
+func onlyRootAbove(f policy.File, dir string) bool {
+	if len(f.Parents) == 0 {
+		return false
+	}
+	for _, d := range f.Parents {
+		if d.Path != dir && within(dir, d.Path) && (d.UID != 0 || d.Mode&0o022 != 0 && d.Mode&0o1000 == 0) {
+			return false
+		}
+	}
+	return true
 }
 
 func isBuild(f *policy.Facts) bool {

@@ -95,7 +95,7 @@ func refusedHook(e *policy.Eval, s *HooksSettings, list string, h *specs.Hook) s
 	match := orDefault(func(string) bool { return safeHook(e, list, h) }, policy.Match)
 	switch {
 	case !strings.HasPrefix(h.Path, "/") || path.Clean(h.Path) != h.Path:
-		return "an absolute path without . and .."
+		return `an absolute path without "." and ".."`
 	case !s.Allow.Permits(h.Path, match):
 		return "only programs on the list hooks.allow"
 	case e.Facts.Lookup == nil || list == "startContainer" || isSetKey(e, list, h):

@@ -74,11 +74,26 @@ func (j *sourceJudge) check(i int) {
 		f.Found += " (it leads to " + quote(source.Path) + ")"
 	}
 	managed := engineFile(j.e, m, source)
-	if f.Wanted = j.refused(m, source, managed); f.Wanted == "" {
-		f.Wanted = wrongIDs(j.e.Spec, m)
+	policyName, forbidden := j.s.Forbid.Forbids(source.Path, globOrBelow)
+	switch {
+	case source.Err != "":
+		f.Wanted = "a source that can be resolved: " + source.Err
+		f.Hint = "give the path that is meant, without .. and without links in a circle"
+	case forbidden:
+		f.Wanted = "nothing that host_paths.forbid of policy " + policyName + " has"
+		f.Hint = "use a volume in place of it"
+	default:
+		f.Wanted = j.refused(m, source, managed)
+	}
+	if f.Wanted == "" {
+		if f.Wanted = wrongIDs(j.e.Spec, m); f.Wanted != "" {
+			f.Hint = "let the engine make the mapping (Kubernetes: hostUsers: false; podman: --userns and the plain mount option idmap)"
+		}
 	}
 	if f.Wanted == "" && managed == "" {
-		f.Wanted = rootGroup(j.e.Spec)
+		if f.Wanted = rootGroup(j.e.Spec); f.Wanted != "" {
+			f.Hint = "take root's group out (--group-add 0, supplementalGroups), or use a volume"
+		}
 	}
 	if f.Wanted != "" {
 		j.e.Deny(f)
@@ -108,12 +123,6 @@ func (j *sourceJudge) resolve(source string) policy.File {
 // mounted. managed is the directory that the engine manages and the source is
 // in, if any.
 func (j *sourceJudge) refused(m *specs.Mount, source policy.File, managed string) string {
-	if source.Err != "" {
-		return "a source that can be resolved: " + source.Err
-	}
-	if policyName, yes := j.s.Forbid.Forbids(source.Path, globOrBelow); yes {
-		return "nothing that host_paths.forbid of policy " + policyName + " has"
-	}
 	why := j.hostOwn(m, source, managed)
 	if managed != "" {
 		return why.words
@@ -169,7 +178,7 @@ func rootGroup(s *specs.Spec) string {
 	}
 	for _, g := range u.AdditionalGids {
 		if g == 0 {
-			return "no path of the host's for user " + itoa(int64(u.UID)) + " with root's group added (--group-add 0, supplementalGroups)"
+			return "no path of the host's for user " + itoa(int64(u.UID)) + " with root's group added"
 		}
 	}
 	return ""

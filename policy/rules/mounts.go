@@ -53,7 +53,7 @@ func checkMounts(e *policy.Eval, s *MountsSettings) {
 				Pointer: index("/mounts", i),
 				Found:   describeMount(m),
 				Wanted:  wanted,
-				Hint:    "take the mount out, or ask the administrator to put " + quote(mountKind(m)+" "+m.Destination) + " on the list mounts.allow",
+				Hint:    mountHint(m),
 			})
 			continue
 		}
@@ -67,6 +67,18 @@ func describeMount(m *specs.Mount) string {
 	}
 	return "a file system of type " + quote(m.Type) + " mounted at " + quote(m.Destination)
 }
+
+func mountHint(m *specs.Mount) string {
+	switch {
+	case !plainDestination(m.Destination):
+		return "write the destination as it is meant, from the root and without .. in it"
+	case hasString(m.Options, "remount"):
+		return "take the option remount out"
+	}
+	return "take the mount out, or ask the administrator to put " + quote(mountKind(m)+" "+path.Clean(m.Destination)) + " on the list mounts.allow"
+}
+
+func plainDestination(d string) bool { return strings.HasPrefix(d, "/") && !hasDotDot(d) }
 
 // mountKind is the type by which lists know a mount.
 func mountKind(m *specs.Mount) string {
@@ -82,8 +94,8 @@ func mountKind(m *specs.Mount) string {
 // refusedMount says what is wanted in place of a mount; empty where it may be.
 func refusedMount(e *policy.Eval, s *MountsSettings, m *specs.Mount) string {
 	switch {
-	case !strings.HasPrefix(m.Destination, "/") || hasDotDot(m.Destination):
-		return "an absolute destination without .."
+	case !plainDestination(m.Destination):
+		return `an absolute destination without ".."`
 	case hasString(m.Options, "remount"):
 		return "no option remount: it changes another mount"
 	}

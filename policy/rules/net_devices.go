@@ -3,7 +3,6 @@ package rules
 import (
 	"sort"
 
-	"github.com/runward/runward/internal/jsondoc"
 	"github.com/runward/runward/policy"
 )
 
@@ -39,7 +38,7 @@ func checkNetDevices(e *policy.Eval, s *NetDevicesSettings) {
 			continue
 		}
 		e.Deny(policy.Finding{
-			Pointer: "/linux/netDevices/" + jsondoc.EscapePointer(name),
+			Pointer: member("/linux/netDevices", name),
 			Found:   "the host's network device " + quote(name),
 			Wanted:  "only devices on the list net_devices.allow: " + listed(s.Allow),
 			Hint:    "take the device request out of the pod or container, or ask the administrator to allow the device",

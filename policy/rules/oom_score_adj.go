@@ -14,15 +14,23 @@ const (
 
 // OOMScoreAdjSettings bounds process.oomScoreAdj.
 type OOMScoreAdjSettings struct {
-	Min policy.Min[policy.Count] `toml:"min" doc:"lowest process.oomScoreAdj; left out: -997, as the kubelet gives a guaranteed pod, and -998 for a sandbox"`
+	Min        policy.Min[policy.Count] `toml:"min" doc:"lowest process.oomScoreAdj; left out: -997, as the kubelet gives a guaranteed pod"`
+	SandboxMin policy.Min[policy.Count] `toml:"sandbox_min" doc:"the same for a pod's sandbox; left out: -998, as the kubelet gives it"`
 }
 
-// Limit lowers the ceiling to what the settings allow.
-func (s *OOMScoreAdjSettings) Limit(c *policy.Ceiling) {
-	lowest := int64(guaranteedOOMScore)
-	if s.Min.Set {
-		lowest = int64(s.Min.Value)
+// Default sets what the policy leaves out to what the kubelet gives.
+func (s *OOMScoreAdjSettings) Default() {
+	if !s.Min.Set {
+		s.Min = policy.Min[policy.Count]{Value: guaranteedOOMScore, Set: true}
 	}
+	if !s.SandboxMin.Set {
+		s.SandboxMin = policy.Min[policy.Count]{Value: sandboxOOMScore, Set: true}
+	}
+}
+
+// Limit raises the ceiling's lowest score to what the settings allow.
+func (s *OOMScoreAdjSettings) Limit(c *policy.Ceiling) {
+	lowest := int64(s.Min.Value) // nobody runs an exec in a sandbox
 	if c.OOMScoreAdj == nil || *c.OOMScoreAdj < lowest {
 		c.OOMScoreAdj = &lowest
 	}
@@ -41,12 +49,9 @@ var OOMScoreAdj = policy.NewRule(policy.Rule{
 
 func checkOOMScoreAdj(e *policy.Eval, s *OOMScoreAdjSettings) {
 	have := e.Spec.Process.OOMScoreAdj
-	lowest := guaranteedOOMScore
-	switch {
-	case s.Min.Set:
-		lowest = int(s.Min.Value)
-	case e.Facts.Identity.Kind == "sandbox":
-		lowest = sandboxOOMScore
+	lowest := int(s.Min.Value)
+	if e.Facts.Identity.Kind == "sandbox" {
+		lowest = int(s.SandboxMin.Value)
 	}
 	if have == nil || *have >= lowest {
 		return

@@ -6,7 +6,6 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
-	"github.com/runward/runward/internal/jsondoc"
 	"github.com/runward/runward/policy"
 )
 
@@ -59,7 +58,7 @@ func checkSysctls(e *policy.Eval, s *SysctlsSettings) {
 	match := orDefault(safeSysctl, policy.Match)
 	for _, name := range names(e.Spec.Linux.Sysctl) {
 		f := policy.Finding{
-			Pointer: "/linux/sysctl/" + jsondoc.EscapePointer(name),
+			Pointer: member("/linux/sysctl", name),
 			Found:   quote(name) + " = " + quote(e.Spec.Linux.Sysctl[name]),
 			Hint:    "take it out of securityContext.sysctls (docker, podman: --sysctl)",
 		}
@@ -82,15 +81,15 @@ func refusedSysctl(e *policy.Eval, name, value string) string {
 	if !plainSysctl(name) {
 		return "a name of letters, digits, _ and - with single dots between, as net.ipv4.tcp_syncookies"
 	}
-	if !plainValue(value) {
-		return "a value without line breaks, control characters, =, + and |"
-	}
 	namespace := sysctlNamespace(name)
 	if namespace == "" {
 		return "a parameter that has a namespace: this one is the whole node's"
 	}
 	if !hasOwnNamespace(e, namespace) {
 		return "a container with its own " + string(namespace) + " namespace: here the parameter is the host's"
+	}
+	if !plainValue(value) {
+		return "a value without line breaks, control characters, =, + and |"
 	}
 	return ""
 }

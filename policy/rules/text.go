@@ -3,7 +3,9 @@ package rules
 import (
 	"strconv"
 	"strings"
+	"unicode"
 
+	"github.com/runward/runward/internal/jsondoc"
 	"github.com/runward/runward/policy"
 )
 
@@ -14,6 +16,15 @@ func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
 // index is the pointer to element i of an array.
 func index(pointer string, i int) string { return pointer + "/" + strconv.Itoa(i) }
+
+// member is the pointer to a member of an object, or to the object where the
+// member's name would break a line.
+func member(pointer, name string) string {
+	if strings.ContainsFunc(name, unicode.IsControl) {
+		return pointer
+	}
+	return pointer + "/" + jsondoc.EscapePointer(name)
+}
 
 // orDefault matches an item of an allow-list: the word default by the rule's
 // safe list, the others by match.
