@@ -46,7 +46,9 @@ func Findings(p *display.Printer, findings []policy.Finding) {
 	var rows []display.Row
 	for _, f := range findings {
 		row := display.Row{Cells: []display.Cell{
-			{Text: string(f.Done), Style: doneStyle(f.Done)}, {Text: f.Rule}, {Text: f.Pointer},
+			{Text: string(f.Done), Style: doneStyle(f.Done)},
+			{Text: f.Rule},
+			{Text: f.Pointer},
 			{Text: orElse(f.Found, "nothing") + " -> " + orElse(f.Wanted, "nothing")},
 		}}
 		if f.Hint != "" {

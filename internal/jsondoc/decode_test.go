@@ -146,7 +146,8 @@ type inner struct {
 func checkEncode(t interface {
 	Helper()
 	Fatalf(string, ...any)
-}, v any) []byte {
+}, v any,
+) []byte {
 	t.Helper()
 	got, err := Encode(nil, v)
 	if err != nil {
