@@ -99,20 +99,19 @@ func (a *AllowList) stamp(policy string) {
 		a.Lists[i].Policy = policy
 	}
 }
+
 func (a *AllowList) meet(other setting) {
 	a.Lists = append(a.Lists[:len(a.Lists):len(a.Lists)], other.(*AllowList).Lists...)
 }
 
 func (a *AllowList) widen(other setting) bool {
-	if a.Lists == nil {
-		return true // nothing was refused
-	}
-	lists := make([]List, len(a.Lists))
-	for i, l := range a.Lists {
-		lists[i] = List{l.Policy, l.Items[:len(l.Items):len(l.Items)]}
+	var lists []List // none still refuses nothing
+	for _, l := range a.Lists {
+		wider := List{l.Policy, l.Items[:len(l.Items):len(l.Items)]}
 		for _, more := range other.(*AllowList).Lists {
-			lists[i].Items = append(lists[i].Items, more.Items...)
+			wider.Items = append(wider.Items, more.Items...)
 		}
+		lists = append(lists, wider)
 	}
 	a.Lists = lists
 	return true
@@ -160,6 +159,7 @@ func (f *Forbid) stamp(policy string) {
 		f.Lists[i].Policy = policy
 	}
 }
+
 func (f *Forbid) meet(other setting) {
 	f.Lists = append(f.Lists[:len(f.Lists):len(f.Lists)], other.(*Forbid).Lists...)
 }
@@ -226,6 +226,7 @@ func (m *Max[T]) meet(other setting) {
 		*m = *o
 	}
 }
+
 func (m *Max[T]) widen(other setting) bool {
 	if o := other.(*Max[T]); m.Set && o.Value > m.Value {
 		m.Value = o.Value
@@ -254,6 +255,7 @@ func (m *Min[T]) meet(other setting) {
 		*m = *o
 	}
 }
+
 func (m *Min[T]) widen(other setting) bool {
 	if o := other.(*Min[T]); m.Set && o.Value < m.Value {
 		m.Value = o.Value
@@ -377,9 +379,20 @@ var sizeUnits = [...]struct {
 	suffix string
 	factor float64
 }{
-	{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40},
-	{"kB", 1e3}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12},
-	{"Ki", 1 << 10}, {"Mi", 1 << 20}, {"Gi", 1 << 30}, {"Ti", 1 << 40}, {"B", 1},
+	{"KiB", 1 << 10},
+	{"MiB", 1 << 20},
+	{"GiB", 1 << 30},
+	{"TiB", 1 << 40},
+	{"kB", 1e3},
+	{"KB", 1e3},
+	{"MB", 1e6},
+	{"GB", 1e9},
+	{"TB", 1e12},
+	{"Ki", 1 << 10},
+	{"Mi", 1 << 20},
+	{"Gi", 1 << 30},
+	{"Ti", 1 << 40},
+	{"B", 1},
 }
 
 func parseBytes(s string) (Bytes, error) {

@@ -43,9 +43,18 @@ var Devices = policy.NewRule(policy.Rule{
 // safeDevices are what runtimes themselves give every container, and net/tun,
 // which needs a capability over the container's own network to be of use.
 var safeDevices = [...]deviceRange{
-	{'c', 1, 3, "rwm"}, {'c', 1, 5, "rwm"}, {'c', 1, 7, "rwm"}, {'c', 1, 8, "rwm"}, {'c', 1, 9, "rwm"},
-	{'c', 5, 0, "rwm"}, {'c', 5, 1, "rwm"}, {'c', 5, 2, "rwm"}, {'c', 136, anyNumber, "rwm"}, {'c', 10, 200, "rwm"},
-	{'c', anyNumber, anyNumber, "m"}, {'b', anyNumber, anyNumber, "m"}, // a node that cannot be opened
+	{'c', 1, 3, "rwm"},
+	{'c', 1, 5, "rwm"},
+	{'c', 1, 7, "rwm"},
+	{'c', 1, 8, "rwm"},
+	{'c', 1, 9, "rwm"},
+	{'c', 5, 0, "rwm"},
+	{'c', 5, 1, "rwm"},
+	{'c', 5, 2, "rwm"},
+	{'c', 136, anyNumber, "rwm"},
+	{'c', 10, 200, "rwm"},
+	{'c', anyNumber, anyNumber, "m"},
+	{'b', anyNumber, anyNumber, "m"}, // a node that cannot be opened
 }
 
 const anyNumber = -1

@@ -41,8 +41,14 @@ var HostPaths = policy.NewRule(policy.Rule{
 	Since:   "0.1.0",
 	Default: policy.ActionRewrite,
 	Refs: []policy.Ref{
-		{Standard: "PSS baseline", ID: "HostPath Volumes"}, {Standard: "CIS Docker 1.6", ID: "5.6"}, {Standard: "CIS Docker 1.6", ID: "5.20"}, {Standard: "CIS Docker 1.6", ID: "5.32"},
-		{Standard: "CIS Kubernetes 1.10", ID: "5.2.11"}, {Standard: "NIST SP 800-190", ID: "4.5.5"}, {Standard: "CVE", ID: "2024-0132"}, {Standard: "CVE", ID: "2019-5736"},
+		{Standard: "PSS baseline", ID: "HostPath Volumes"},
+		{Standard: "CIS Docker 1.6", ID: "5.6"},
+		{Standard: "CIS Docker 1.6", ID: "5.20"},
+		{Standard: "CIS Docker 1.6", ID: "5.32"},
+		{Standard: "CIS Kubernetes 1.10", ID: "5.2.11"},
+		{Standard: "NIST SP 800-190", ID: "4.5.5"},
+		{Standard: "CVE", ID: "2024-0132"},
+		{Standard: "CVE", ID: "2019-5736"},
 	},
 }, checkHostPaths)
 

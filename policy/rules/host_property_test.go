@@ -221,7 +221,8 @@ func drawHostPolicy(t *rapid.T, name string) *policy.Policy {
 		{"[pids]", `max = 100`, `default = 10`},
 		{"[rlimits]", `max = { nofile = 1024 }`, `max = { RLIMIT_NOFILE = 10, core = 0 }`},
 		{"[oom_score_adj]", `min = 0`, `min = -1000`},
-		{"[propagation]"}, {"[read_only_rootfs]"},
+		{"[propagation]"},
+		{"[read_only_rootfs]"},
 	} {
 		if !rapid.Bool().Draw(t, rule[0]) {
 			continue

@@ -40,8 +40,13 @@ var Mounts = policy.NewRule(policy.Rule{
 	Since:   "0.1.0",
 	Default: policy.ActionRewrite,
 	Refs: []policy.Ref{
-		{Standard: "PSS baseline", ID: "/proc Mount Type"}, {Standard: "CIS Docker 1.6", ID: "5.6"},
-		{Standard: "CVE", ID: "2025-31133"}, {Standard: "CVE", ID: "2025-52565"}, {Standard: "CVE", ID: "2025-52881"}, {Standard: "CVE", ID: "2021-30465"}, {Standard: "CVE", ID: "2023-27561"},
+		{Standard: "PSS baseline", ID: "/proc Mount Type"},
+		{Standard: "CIS Docker 1.6", ID: "5.6"},
+		{Standard: "CVE", ID: "2025-31133"},
+		{Standard: "CVE", ID: "2025-52565"},
+		{Standard: "CVE", ID: "2025-52881"},
+		{Standard: "CVE", ID: "2021-30465"},
+		{Standard: "CVE", ID: "2023-27561"},
 	},
 }, checkMounts)
 

@@ -30,11 +30,16 @@ overlap nor run beyond the last id.`,
 	Since:   "0.1.0",
 	Default: policy.ActionRewrite,
 	Refs: []policy.Ref{
-		{Standard: "PSS baseline", ID: "Host Namespaces"}, {Standard: "CIS Docker 1.6", ID: "5.10"},
-		{Standard: "CIS Docker 1.6", ID: "5.16"}, {Standard: "CIS Docker 1.6", ID: "5.17"},
-		{Standard: "CIS Docker 1.6", ID: "5.21"}, {Standard: "CIS Docker 1.6", ID: "5.31"},
-		{Standard: "CIS Kubernetes 1.10", ID: "5.2.3"}, {Standard: "CIS Kubernetes 1.10", ID: "5.2.4"},
-		{Standard: "CIS Kubernetes 1.10", ID: "5.2.5"}, {Standard: "CVE", ID: "2021-29922"},
+		{Standard: "PSS baseline", ID: "Host Namespaces"},
+		{Standard: "CIS Docker 1.6", ID: "5.10"},
+		{Standard: "CIS Docker 1.6", ID: "5.16"},
+		{Standard: "CIS Docker 1.6", ID: "5.17"},
+		{Standard: "CIS Docker 1.6", ID: "5.21"},
+		{Standard: "CIS Docker 1.6", ID: "5.31"},
+		{Standard: "CIS Kubernetes 1.10", ID: "5.2.3"},
+		{Standard: "CIS Kubernetes 1.10", ID: "5.2.4"},
+		{Standard: "CIS Kubernetes 1.10", ID: "5.2.5"},
+		{Standard: "CVE", ID: "2021-29922"},
 	},
 }, checkNamespaces)
 
@@ -155,8 +160,9 @@ func namespaceHint(t specs.LinuxNamespaceType) string {
 		return "use --cgroupns=private"
 	case specs.UserNamespace:
 		return "take out --userns=host, or the path"
+	default:
+		return "take the path out"
 	}
-	return "take the path out"
 }
 
 func checkNamespacePath(e *policy.Eval, s *NamespacesSettings, i int, ns specs.LinuxNamespace) {

@@ -51,18 +51,30 @@ func TestBadInput(t *testing.T) {
 		{name: "writable by others", prepare: func(t *testing.T, b *lab.Container) {
 			must(t, os.Chmod(filepath.Join(b.Dir, "config.json"), 0o666))
 		}, want: []string{"config.json", "writable by others"}},
-		{name: "missing bundle", args: func(b *lab.Container) []string { return []string{"create", "--bundle", b.Dir + "/no", b.ID} },
-			want: []string{"/no", "missing"}},
-		{name: "unknown verb", args: func(b *lab.Container) []string { return []string{"crate", "--bundle", b.Dir, b.ID} },
-			want: []string{"No help topic for 'crate'"}},
-		{name: "unknown flag", args: func(b *lab.Container) []string { return []string{"create", "--frob", "--bundle", b.Dir, b.ID} },
-			want: []string{`runward: flag "--frob" is not one of create; see runc create --help`}},
-		{name: "no id", args: func(b *lab.Container) []string { return []string{"create", "--bundle", b.Dir} },
-			want: []string{"runward: no container id"}},
-		{name: "unknown key in a policy", policy: "version = 1\nname = 'test'\n[capabilites]\nallow = []\n",
-			want: []string{"policy.d/10-test.toml:3:2: ", `unknown key "capabilites"; did you mean "capabilities"?`}},
-		{name: "wrong case in a policy", policy: "version = 1\nname = 'test'\n[capabilities]\nAllow = []\n",
-			want: []string{"policy.d/10-test.toml:4:1: ", `unknown key "Allow"; did you mean "allow"?`}},
+		{
+			name: "missing bundle", args: func(b *lab.Container) []string { return []string{"create", "--bundle", b.Dir + "/no", b.ID} },
+			want: []string{"/no", "missing"},
+		},
+		{
+			name: "unknown verb", args: func(b *lab.Container) []string { return []string{"crate", "--bundle", b.Dir, b.ID} },
+			want: []string{"No help topic for 'crate'"},
+		},
+		{
+			name: "unknown flag", args: func(b *lab.Container) []string { return []string{"create", "--frob", "--bundle", b.Dir, b.ID} },
+			want: []string{`runward: flag "--frob" is not one of create; see runc create --help`},
+		},
+		{
+			name: "no id", args: func(b *lab.Container) []string { return []string{"create", "--bundle", b.Dir} },
+			want: []string{"runward: no container id"},
+		},
+		{
+			name: "unknown key in a policy", policy: "version = 1\nname = 'test'\n[capabilites]\nallow = []\n",
+			want: []string{"policy.d/10-test.toml:3:2: ", `unknown key "capabilites"; did you mean "capabilities"?`},
+		},
+		{
+			name: "wrong case in a policy", policy: "version = 1\nname = 'test'\n[capabilities]\nAllow = []\n",
+			want: []string{"policy.d/10-test.toml:4:1: ", `unknown key "Allow"; did you mean "allow"?`},
+		},
 		{name: "broken policy", policy: "version = 1\nname = 'test\n", want: []string{"policy.d/10-test.toml:2:"}},
 		{name: "broken settings", settings: "mdoe = 'enforce'\n", want: []string{"runward.toml:1:1: ", `unknown key "mdoe"; did you mean "mode"?`}},
 		{name: "no such runtime", settings: "[runtime]\npath = '/nonexistent/runc'\n", want: []string{"/nonexistent/runc", "missing", "runtime.path in "}},
