@@ -64,7 +64,7 @@ func (a *app) runExplain(path string, f explainFlags) error {
 	if err != nil {
 		return configuration(err)
 	}
-	e := &explanation{Explanation: explain.Explanation{Handler: f.handler, Full: f.full}, cfg: cfg, flags: f}
+	e := &explanation{Explanation: explain.Explanation{Handler: f.handler, Full: f.full, Policies: []string{}, Findings: []policy.Finding{}}, cfg: cfg, flags: f}
 	for _, step := range []func() error{e.checkFlags, e.loadPolicies, func() error { return e.read(path) }, e.decide} {
 		if err := step(); err != nil {
 			return err
@@ -130,8 +130,15 @@ func (e *explanation) loadPolicies() error {
 // read reads config.json as the wrapper does; one that was named by itself, as
 // any file.
 func (e *explanation) read(path string) error {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return configuration(err)
+	}
+	e.Bundle = abs
 	info, err := os.Stat(path)
 	switch {
+	case path == "":
+		return usage("the bundle's path is empty", "name a directory with a config.json in it, or a config.json itself")
 	case errors.Is(err, fs.ErrNotExist):
 		return usage("bundle "+path+" is missing", "name a directory with a config.json in it, or a config.json itself")
 	case err != nil:
@@ -141,32 +148,29 @@ func (e *explanation) read(path string) error {
 	}
 	bundle, err := oci.Open(path)
 	if err != nil {
-		return e.refuse(path, err)
+		return e.refuse(err)
 	}
 	defer bundle.Close()
 	e.Bundle = bundle.Path()
 	if e.Before, err = bundle.ReadSpec(); err != nil {
-		return e.refuse(path, err)
+		return e.refuse(err)
 	}
 	if err := e.parse(); err != nil || e.Refused != nil {
 		return err
 	}
 	if err := bundle.CheckOwner(e.spec.MappedRoot()...); err != nil {
-		return e.refuse(path, err)
+		return e.refuse(err)
 	}
 	return nil
 }
 
 func (e *explanation) readFile(path string, info fs.FileInfo) error {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return configuration(err)
-	}
 	if !info.Mode().IsRegular() || info.Size() > oci.MaxSpec {
 		return usage(path+" is not a regular file of at most 8 MiB", "name a directory with a config.json in it, or a config.json itself")
 	}
-	e.Bundle = filepath.Dir(abs)
+	e.Bundle = filepath.Dir(e.Bundle)
 	e.note("read as a plain file: the owner and mode of a bundle were not looked at")
+	var err error
 	if e.Before, err = os.ReadFile(path); err != nil {
 		return configuration(errors.New(path + ": " + owner.Reason(err)))
 	}
@@ -176,17 +180,14 @@ func (e *explanation) readFile(path string, info fs.FileInfo) error {
 func (e *explanation) parse() (err error) {
 	e.Original = audit.Digest(e.Before)
 	if e.spec, err = policy.ParseSpec(e.Before); err != nil {
-		return e.refuse(e.Bundle, fmt.Errorf("config.json: %w", err))
+		return e.refuse(fmt.Errorf("config.json: %w", err))
 	}
 	return nil
 }
 
 // refuse is what the wrapper does with a bundle that it cannot judge. Only one
 // that is not there is the caller's mistake.
-func (e *explanation) refuse(path string, err error) error {
-	if e.Bundle == "" {
-		e.Bundle = path
-	}
+func (e *explanation) refuse(err error) error {
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
 		return configuration(err)
 	}
@@ -200,7 +201,8 @@ func (e *explanation) refuse(path string, err error) error {
 
 func (e *explanation) decide() error {
 	d := policy.Evaluate(e.set, rules.All, e.spec, e.facts())
-	e.Verdict, e.Policies, e.Findings, e.Patch, e.Ceiling = d.Verdict, d.Policies, d.Findings, d.Patch, d.Ceiling
+	e.Verdict, e.Patch, e.Ceiling = d.Verdict, d.Patch, d.Ceiling
+	e.Policies, e.Findings = append(e.Policies, d.Policies...), append(e.Findings, d.Findings...)
 	if e.Verdict == policy.Deny {
 		return nil
 	}

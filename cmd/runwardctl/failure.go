@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"io/fs"
+	"os"
 	"strconv"
 	"strings"
 
@@ -31,6 +33,9 @@ func configuration(err error) error {
 	var bundle *oci.Error
 	if errors.As(err, &bundle) {
 		f.msg, f.hint = strings.TrimSuffix(f.msg, ": "+bundle.Hint), bundle.Hint
+	}
+	if f.hint == "" && errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0 {
+		f.hint = "run it as root"
 	}
 	return f
 }

@@ -45,6 +45,7 @@ func (a *app) runPolicyCheck(names []string) error {
 	report := policycheck.Check(all, rules.All, node(cfg, len(names) == 0))
 	if cfgErr != nil {
 		report.Problems = append([]policycheck.Problem{policycheck.ProblemOf(policycheck.Error, config.File(), cfgErr)}, report.Problems...)
+		report.Refuses = len(names) == 0
 	}
 	switch {
 	case report.Count(policycheck.Error) > 0:

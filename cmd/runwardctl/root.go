@@ -113,7 +113,7 @@ func args(least, most int, what string) cobra.PositionalArgs {
 		case len(given) < least:
 			return usage(cmd.CommandPath()+" wants "+what, "see "+cmd.CommandPath()+" --help")
 		case most >= 0 && len(given) > most:
-			return usage(cmd.CommandPath()+" wants only "+what+", found also "+quoted(given[most]), "see "+cmd.CommandPath()+" --help")
+			return usage(cmd.CommandPath()+" wants "+what+", found "+quoted(given[most]), "see "+cmd.CommandPath()+" --help")
 		}
 		return nil
 	}

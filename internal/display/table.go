@@ -1,6 +1,7 @@
 package display
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -10,6 +11,7 @@ type Column struct {
 	Title string
 	Right bool // numbers
 	Fit   Fit
+	Drop  int // not 0: where the terminal is too narrow the column is left out, the lowest first
 }
 
 // Fit says what becomes of a column where the table is wider than the
@@ -46,21 +48,38 @@ func (p *Printer) Table(columns []Column, rows []Row) {
 		head.Cells = append(head.Cells, Cell{c.Title, Bold})
 	}
 	rows = append([]Row{head}, rows...)
-	widths := p.widths(columns, rows)
+	widths, fits := p.widths(columns, rows)
+	for !fits {
+		first := -1
+		for i, c := range columns {
+			if c.Drop > 0 && (first < 0 || c.Drop < columns[first].Drop) {
+				first = i
+			}
+		}
+		if first < 0 {
+			break // no narrower: the terminal breaks the lines
+		}
+		columns = slices.Delete(slices.Clone(columns), first, first+1)
+		for i := range rows {
+			rows[i].Cells = slices.Delete(slices.Clone(rows[i].Cells), first, first+1)
+		}
+		widths, fits = p.widths(columns, rows)
+	}
 	for _, r := range rows {
 		p.row(columns, widths, r)
 	}
 }
 
-func (p *Printer) widths(columns []Column, rows []Row) []int {
-	widths := make([]int, len(columns))
+// widths gives the columns' widths, and whether the table fits.
+func (p *Printer) widths(columns []Column, rows []Row) (widths []int, fits bool) {
+	widths = make([]int, len(columns))
 	for _, r := range rows {
 		for i, c := range r.Cells {
 			widths[i] = max(widths[i], utf8.RuneCountInString(Clean(c.Text)))
 		}
 	}
 	if p.Width == 0 {
-		return widths
+		return widths, true
 	}
 	total := len(gap) * (len(widths) - 1)
 	for _, w := range widths {
@@ -74,12 +93,12 @@ func (p *Printer) widths(columns []Column, rows []Row) []int {
 			}
 		}
 		if widest < 0 {
-			break // no narrower: the terminal breaks the lines
+			return widths, false
 		}
 		widths[widest]--
 		total--
 	}
-	return widths
+	return widths, true
 }
 
 func (p *Printer) row(columns []Column, widths []int, r Row) {

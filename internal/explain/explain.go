@@ -10,6 +10,7 @@ import (
 
 	"github.com/runward/runward/internal/display"
 	"github.com/runward/runward/internal/jsondoc"
+	"github.com/runward/runward/internal/oci"
 	"github.com/runward/runward/internal/patch"
 	"github.com/runward/runward/policy"
 )
@@ -43,6 +44,7 @@ type Explanation struct {
 // denies.
 type Refusal struct {
 	Reason string `json:"reason"`
+	Hint   string `json:"hint,omitempty"`
 	Line   int    `json:"line,omitempty"`   // in config.json, from 1
 	Column int    `json:"column,omitempty"` // in bytes from 1
 	text   string // of the line
@@ -52,6 +54,10 @@ type Refusal struct {
 // could not be read.
 func RefusalOf(err error, raw []byte) *Refusal {
 	r := &Refusal{Reason: err.Error()}
+	var bundle *oci.Error
+	if errors.As(err, &bundle) {
+		r.Reason, r.Hint = strings.TrimSuffix(r.Reason, ": "+bundle.Hint), bundle.Hint
+	}
 	var at *jsondoc.SyntaxError
 	if !errors.As(err, &at) {
 		return r
@@ -67,7 +73,7 @@ func RefusalOf(err error, raw []byte) *Refusal {
 
 // excerpt shows the place in config.json.
 func (r *Refusal) excerpt(p *display.Printer) {
-	if before := min(max(r.Column-1, 0), len(r.text)); r.Line > 0 {
+	if before := min(max(r.Column-1, 0), len(r.text)); r.Line > 0 && utf8.ValidString(r.text) {
 		p.Excerpt(r.text, r.Line, utf8.RuneCountInString(r.text[:before])+1)
 	}
 }
@@ -84,6 +90,9 @@ func (x *Explanation) Text(p *display.Printer) error {
 		p.Line()
 		p.Note(x.Refused.Reason, 0)
 		x.Refused.excerpt(p)
+		if x.Refused.Hint != "" {
+			p.Note("hint: "+x.Refused.Hint, 0)
+		}
 	}
 	if len(x.Findings) > 0 {
 		p.Line()
@@ -113,9 +122,9 @@ func (x *Explanation) summary() string {
 	var s string
 	switch {
 	case x.Refused != nil && x.Verdict == policy.Deny:
-		return "the container would not start, config.json cannot be judged."
+		return "the container would not start, its bundle cannot be judged."
 	case x.Refused != nil:
-		return "config.json cannot be judged; the container would start all the same, because no policy is enforced."
+		return "its bundle cannot be judged; the container would start all the same, because no policy is enforced."
 	case x.Verdict == policy.Deny:
 		s = "the container would not start: " + count(n[policy.Denied], "finding") + " to fix."
 	case x.Verdict == policy.Rewrite:
@@ -138,6 +147,9 @@ func count(n int, what string) string {
 
 func (x *Explanation) facts(p *display.Printer) {
 	p.Field("bundle", x.Bundle)
+	if x.Refused != nil {
+		return // nobody has read whose it is
+	}
 	p.Field("engine", orElse(x.Engine, "not known"))
 	for _, f := range Who(x.Identity) {
 		p.Field(f[0], f[1])

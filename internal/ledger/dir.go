@@ -32,6 +32,15 @@ func openDir(dir string) (int, error) {
 	return fd, nil
 }
 
+// lock keeps other Puts and Sweeps out of the directory until fd is closed.
+func lock(fd int) error {
+	for {
+		if err := unix.Flock(fd, unix.LOCK_EX); err != unix.EINTR {
+			return err
+		}
+	}
+}
+
 func private(st *unix.Stat_t) error {
 	if st.Uid != uint32(os.Geteuid()) {
 		return errors.New("it belongs to another user; remove it")
@@ -42,8 +51,8 @@ func private(st *unix.Stat_t) error {
 	return nil
 }
 
-// readFile reads a whole regular file of at most limit bytes.
-func readFile(dirfd int, name string, limit int64, mine bool) ([]byte, error) {
+// readFile reads a regular file of at most limit bytes, or its first bytes.
+func readFile(dirfd int, name string, first, limit int64, mine bool) ([]byte, error) {
 	fd, err := unix.Openat(dirfd, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
@@ -61,24 +70,20 @@ func readFile(dirfd int, name string, limit int64, mine bool) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return readAll(fd, make([]byte, 0, st.Size+512), limit)
+	return readSome(fd, make([]byte, min(st.Size, first)))
 }
 
-func readAll(fd int, buf []byte, limit int64) ([]byte, error) {
-	for {
-		if len(buf) == cap(buf) {
-			buf = append(buf, make([]byte, 4096)...)[:len(buf)]
-		}
-		n, err := unix.Read(fd, buf[len(buf):cap(buf)])
+// readSome fills buf, or what of it there is.
+func readSome(fd int, buf []byte) ([]byte, error) {
+	for have := 0; ; {
+		n, err := unix.Read(fd, buf[have:])
 		switch {
 		case err == unix.EINTR:
 		case err != nil:
 			return nil, err
-		case n == 0:
-			return buf, nil
 		default:
-			if buf = buf[:len(buf)+n]; int64(len(buf)) > limit {
-				return nil, errors.New("too large")
+			if have += n; n == 0 || have == len(buf) {
+				return buf[:have], nil
 			}
 		}
 	}

@@ -61,6 +61,9 @@ func Sweep(dir string, now time.Time, most int) (int, error) {
 		return 0, &opError{"sweep", "(all)", dir, err}
 	}
 	defer unix.Close(fd)
+	if err := lock(fd); err != nil { // a Put must not come between the look and the removal
+		return 0, &opError{"sweep", "(all)", dir, err}
+	}
 	files, err := os.ReadDir(dir)
 	if err != nil {
 		return 0, err
@@ -76,8 +79,6 @@ func Sweep(dir string, now time.Time, most int) (int, error) {
 		if !garbage(fd, name) {
 			continue
 		}
-		// Nobody replaces it between the look and this: a create of the same
-		// container would have made it new.
 		if err := unix.Unlinkat(fd, name, 0); err == nil {
 			removed++
 		}

@@ -61,7 +61,10 @@ func put(dir string, e *Entry) error {
 var errDirGone = errors.New("the directory was removed meanwhile") // by the Delete of the last entry
 
 func putAt(fd int, name string, data []byte, e *Entry) error {
-	if old, err := readFile(fd, name, maxEntry+1, true); err == nil && !abandoned(old, e) {
+	if err := lock(fd); err != nil { // until fd is closed
+		return err
+	}
+	if hasState(e.Root, e.ID) || underWay(fd, name, e) {
 		return ErrExists
 	}
 	temp := tempPrefix + strconv.FormatUint(rand.Uint64(), 36)
@@ -89,15 +92,14 @@ func putAt(fd int, name string, data []byte, e *Entry) error {
 	return err
 }
 
-// abandoned tells whether an old entry may be replaced by one for the same
-// container: there is no such container, and its creator is no longer at it.
-func abandoned(old []byte, e *Entry) bool {
-	o, err := decode(old)
+// underWay tells whether another process is at creating the same container.
+func underWay(fd int, name string, e *Entry) bool {
+	old, err := load(fd, name)
 	if err != nil {
-		return !hasState(e.Root, e.ID)
+		return false // none, or none that anybody could use
 	}
-	mine := o.Creator == e.Creator && o.CreatorStart == e.CreatorStart
-	return (mine || !alive(o.Creator, o.CreatorStart)) && !hasState(o.Root, o.ID)
+	mine := old.Creator == e.Creator && old.CreatorStart == e.CreatorStart
+	return !mine && alive(old.Creator, old.CreatorStart)
 }
 
 // Get returns the entry of a container, or ErrNotFound. One that cannot be
@@ -134,7 +136,7 @@ func get(dir, root, id string) (*Entry, error) {
 }
 
 func load(fd int, name string) (*Entry, error) {
-	data, err := readFile(fd, name, maxEntry+1, true)
+	data, err := readFile(fd, name, maxEntry+1, maxEntry+1, true)
 	if err != nil {
 		return nil, err
 	}

@@ -67,7 +67,7 @@ func readState(root, id string) state {
 // before all else, and the rest is long; only if they are not there is the
 // whole document read.
 func runcInit(fd int, id string) (pid int, start uint64, ok bool) {
-	data, err := readFile(fd, "state.json", maxState, false)
+	data, err := readFile(fd, "state.json", 512, maxState, false)
 	if err != nil {
 		return 0, 0, false
 	}
@@ -79,11 +79,14 @@ func runcInit(fd int, id string) (pid int, start uint64, ok bool) {
 			return initProcess(string(number), string(ticks))
 		}
 	}
+	if data, err = readFile(fd, "state.json", maxState, maxState, false); err != nil {
+		return 0, 0, false
+	}
 	return initOf(data, "init_process_pid", "init_process_start")
 }
 
 func crunInit(fd int) (pid int, start uint64, ok bool) {
-	data, err := readFile(fd, "status", maxState, false)
+	data, err := readFile(fd, "status", maxState, maxState, false)
 	if err != nil {
 		return 0, 0, false
 	}
@@ -120,7 +123,7 @@ func readStat(pid int) (procStat, error) {
 		return procStat{}, err
 	}
 	defer unix.Close(fd)
-	data, err := readAll(fd, make([]byte, 0, 1024), 4096)
+	data, err := readSome(fd, make([]byte, 1024))
 	if err != nil {
 		return procStat{}, err
 	}

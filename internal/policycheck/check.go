@@ -51,6 +51,8 @@ type Report struct {
 	// Unselected is what holds for containers that no policy selects; empty
 	// where a policy selects every container.
 	Unselected string `json:"unselected,omitempty"`
+	// Refuses says that runward starts no container on this node as it is.
+	Refuses bool `json:"refuses,omitempty"`
 }
 
 // Count tells how many problems there are of a severity.
@@ -88,6 +90,7 @@ func Check(all []policyfile.Examined, rules []policy.Rule, node Node) *Report {
 	}
 	c.names()
 	c.together()
+	r.Refuses = node.Complete && r.Count(Error) > 0
 	order := map[string]int{"": len(r.Files)}
 	for i, f := range r.Files {
 		order[f.File] = i

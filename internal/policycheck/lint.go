@@ -134,7 +134,7 @@ func (c *checker) together() {
 				strconv.Itoa(len(p.Rules))+" rule(s) and to nothing else; write extends = [\"baseline\"] if that is not meant")
 		}
 	}
-	if everything || !c.node.Complete {
+	if everything || !c.node.Complete || c.report.Count(Error) > 0 {
 		return
 	}
 	c.report.Unselected = c.node.Unselected

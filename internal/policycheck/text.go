@@ -43,6 +43,9 @@ func (r *Report) Text(p *display.Printer) error {
 		p.Line()
 	}
 	p.Line(r.summary())
+	if r.Refuses {
+		p.Line(p.Paint(display.Red, "Until every error is corrected, runward starts no container on this node."))
+	}
 	return p.Err()
 }
 

@@ -46,11 +46,35 @@ func (t *Table) Text(p *display.Printer) error {
 	if len(rows) == 0 {
 		return p.Err()
 	}
+	if p.Width > 0 && p.Width < wide {
+		rows = shortened(rows)
+	}
 	p.Table([]display.Column{
-		{Title: "TIME"}, {Title: "VERDICT"}, {Title: "CONTAINER", Fit: display.Cut}, {Title: "ENGINE"}, {Title: "WHO", Fit: display.Cut},
-		{Title: "RULES", Fit: display.Cut}, {Title: "MICROS", Right: true}, {Title: "RECEIPT"},
+		{Title: "TIME"}, {Title: "VERDICT"}, {Title: "CONTAINER", Fit: display.Cut}, {Title: "ENGINE", Drop: 2}, {Title: "WHO", Fit: display.Cut},
+		{Title: "RULES", Fit: display.Cut, Drop: 3}, {Title: "MICROS", Right: true, Drop: 1}, {Title: "RECEIPT"},
 	}, rows)
 	return p.Err()
+}
+
+const (
+	// wide is how wide a terminal has room for whole ids of receipts.
+	wide = 140
+	// shortReceipt is how much of an id tells receipts apart: ten characters of
+	// time and six of chance.
+	shortReceipt = 16
+)
+
+// shortened gives the rows with the beginnings of the receipts' ids, which is
+// all that `receipts show` needs.
+func shortened(rows []display.Row) []display.Row {
+	short := make([]display.Row, len(rows))
+	for i, r := range rows {
+		cells := slices.Clone(r.Cells)
+		id := &cells[len(cells)-1]
+		id.Text = id.Text[:min(len(id.Text), shortReceipt)]
+		short[i] = display.Row{Cells: cells, Notes: r.Notes}
+	}
+	return short
 }
 
 // Len tells how many receipts are in the table.

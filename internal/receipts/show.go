@@ -17,7 +17,7 @@ func Show(p *display.Printer, r *audit.Receipt) error {
 	p.Field("receipt", r.ID+" (number "+strconv.FormatUint(r.Seq, 10)+")")
 	p.Field("time", r.Time.UTC().Format(time.RFC3339Nano))
 	p.Field("verb", r.Verb)
-	p.Field("container", r.Container)
+	p.Field("id", r.Container)
 	p.Field("bundle", r.Bundle)
 	p.Field("engine", orElse(r.Engine, "not known"))
 	for _, f := range explain.Who(r.Identity) {

@@ -35,7 +35,7 @@ func Verified(p *display.Printer, r *journal.Report) error {
 	}
 	if r.First > 1 {
 		p.Line()
-		p.Note("note: receipts 1 to "+strconv.FormatUint(r.First-1, 10)+" are not among the files; give their files too to check them.", 0)
+		p.Note("note: receipts 1 to "+strconv.FormatUint(r.First-1, 10)+" are in none of these files: rotation has deleted theirs, or they were not given. Nothing can be said of them.", 0)
 	}
 	return p.Err()
 }

@@ -441,7 +441,7 @@ func TestFind(t *testing.T) {
 	for id, want := range map[string]string{
 		"01ARYZ6S41":  "receipt 01ARYZ6S41: no such receipt",
 		ids[0][:3]:    "receipt " + ids[0][:3] + ": no such receipt",
-		ids[0][:6]:    "receipt " + ids[0][:6] + ": more than one begins so, such as " + ids[0] + " and " + ids[1],
+		ids[0][:6]:    "receipt " + ids[0][:6] + ": several receipts begin so, such as " + ids[0] + " and " + ids[1],
 		ids[1] + "00": "receipt " + ids[1] + "00: no such receipt",
 	} {
 		if _, err := Find(inputs(), id); err == nil || err.Error() != want {
@@ -529,4 +529,16 @@ func BenchmarkAppend(b *testing.B) {
 			})
 		}
 	}
+}
+
+// After a power cut a file can have its size and not its content: the next
+// receipt must not end up on the same line.
+func TestEndWithoutContent(t *testing.T) {
+	path := newPath(t)
+	write(t, path, 3)
+	b := read(t, path)
+	copy(b[len(b)-10:], make([]byte, 10))
+	put(t, path, b)
+	write(t, path, 2)
+	expect(t, path, "4 receipts 1-5, 1 torn")
 }
