@@ -67,14 +67,22 @@ func TestRefusedFiles(t *testing.T) {
 		make func(t *testing.T, dir, path string) // the directory is there
 		want string
 	}{
-		{"symbolic link", func(t *testing.T, dir, path string) { must(t, os.Symlink("/etc/passwd", path)) },
-			"cannot open receipts.jsonl: it is a symbolic link; set the path to the real file"},
-		{"head is a symbolic link", func(t *testing.T, dir, path string) { must(t, os.Symlink("/etc/passwd", path+".head")) },
-			"cannot open receipts.jsonl.head: it is a symbolic link; set the path to the real file"},
-		{"fifo", func(t *testing.T, dir, path string) { must(t, unix.Mkfifo(path, 0o600)) },
-			"cannot use receipts.jsonl: it is not a regular file with one name; move it away"},
-		{"directory", func(t *testing.T, dir, path string) { must(t, os.Mkdir(path, 0o700)) },
-			"cannot open receipts.jsonl: is a directory"},
+		{
+			"symbolic link", func(t *testing.T, dir, path string) { must(t, os.Symlink("/etc/passwd", path)) },
+			"cannot open receipts.jsonl: it is a symbolic link; set the path to the real file",
+		},
+		{
+			"head is a symbolic link", func(t *testing.T, dir, path string) { must(t, os.Symlink("/etc/passwd", path+".head")) },
+			"cannot open receipts.jsonl.head: it is a symbolic link; set the path to the real file",
+		},
+		{
+			"fifo", func(t *testing.T, dir, path string) { must(t, unix.Mkfifo(path, 0o600)) },
+			"cannot use receipts.jsonl: it is not a regular file with one name; move it away",
+		},
+		{
+			"directory", func(t *testing.T, dir, path string) { must(t, os.Mkdir(path, 0o700)) },
+			"cannot open receipts.jsonl: is a directory",
+		},
 		{"two names", func(t *testing.T, dir, path string) {
 			must(t, os.WriteFile(path, nil, 0o600))
 			must(t, os.Link(path, filepath.Join(dir, "other")))
@@ -83,14 +91,18 @@ func TestRefusedFiles(t *testing.T) {
 			must(t, os.WriteFile(path, nil, 0o600))
 			must(t, os.Chmod(path, 0o620))
 		}, "cannot use receipts.jsonl: others can write it; chmod go-w"},
-		{"others can write the directory", func(t *testing.T, dir, path string) { must(t, os.Chmod(dir, 0o770)) },
-			"cannot use its directory: others can write it; chmod go-w"},
+		{
+			"others can write the directory", func(t *testing.T, dir, path string) { must(t, os.Chmod(dir, 0o770)) },
+			"cannot use its directory: others can write it; chmod go-w",
+		},
 		{"another's", func(t *testing.T, dir, path string) {
 			must(t, os.WriteFile(path, nil, 0o600))
 			must(t, os.Chown(path, 65534, 65534))
 		}, "cannot use receipts.jsonl: it belongs to another user; chown it to root"},
-		{"another's directory", func(t *testing.T, dir, path string) { must(t, os.Chown(dir, 65534, 65534)) },
-			"cannot use its directory: it belongs to another user; chown it to root"},
+		{
+			"another's directory", func(t *testing.T, dir, path string) { must(t, os.Chown(dir, 65534, 65534)) },
+			"cannot use its directory: it belongs to another user; chown it to root",
+		},
 		{"linked directory", func(t *testing.T, dir, path string) {
 			must(t, os.Rename(dir, dir+"2"))
 			must(t, os.Symlink(dir+"2", dir))
