@@ -38,7 +38,7 @@ var arrows = []struct {
 
 	// What only runwardctl and the generators have.
 	{"internal/display", nil},
-	{"internal/explain", []string{"policy", "internal/patch", "internal/jsondoc", "internal/display"}},
+	{"internal/explain", []string{"policy", "internal/oci", "internal/patch", "internal/jsondoc", "internal/display"}},
 	{"internal/policycheck", []string{"policy", "internal/policyfile", "internal/tomlfile", "internal/nearest", "internal/display"}},
 	{"internal/receipts", []string{"internal/audit", "internal/audit/journal", "internal/display", "internal/explain"}},
 	{"internal/refdoc/...", []string{"policy", "policy/rules", "policy/profiles", "internal/..."}},
