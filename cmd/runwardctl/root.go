@@ -35,8 +35,10 @@ func run(args []string, out, errOut io.Writer) (code int) {
 	a := &app{out: out, errOut: errOut}
 	defer func() {
 		if r := recover(); r != nil {
-			a.fail(&failure{code: exitInternal, msg: fmt.Sprint("this is a defect of runwardctl: ", r),
-				hint: "please report it, with the command line and:\n" + string(debug.Stack())})
+			a.fail(&failure{
+				code: exitInternal, msg: fmt.Sprint("this is a defect of runwardctl: ", r),
+				hint: "please report it, with the command line and:\n" + string(debug.Stack()),
+			})
 			code = exitInternal
 		}
 	}()

@@ -88,8 +88,10 @@ func TestExcerpt(t *testing.T) {
 		{"short", `memroy = 1`, 1, "  7 | memroy = 1\n    | ^\n"},
 		{"a tab counts as one character", "\ta = b", 6, "  7 |  a = b\n    |      ^\n"},
 		{"behind the end", "a", 9, "  7 | a\n    |  ^\n"},
-		{"long", strings.Repeat("a", 100) + "!" + strings.Repeat("b", 100), 101,
-			"  7 | …" + strings.Repeat("a", 36) + "!" + strings.Repeat("b", 35) + "…\n    | " + strings.Repeat(" ", 37) + "^\n"},
+		{
+			"long", strings.Repeat("a", 100) + "!" + strings.Repeat("b", 100), 101,
+			"  7 | …" + strings.Repeat("a", 36) + "!" + strings.Repeat("b", 35) + "…\n    | " + strings.Repeat(" ", 37) + "^\n",
+		},
 		{"an empty line shows nothing", "", 1, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

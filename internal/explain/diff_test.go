@@ -27,8 +27,10 @@ func TestDiff(t *testing.T) {
 		{"the whole document", `[]`, `{}`, "@@ / @@\n-[]\n+{}\n"},
 		{"a key with a slash", `{"a/b~":1}`, `{"a/b~":2}`, "@@ /a~1b~0 @@\n {\n-  \"a/b~\": 1\n+  \"a/b~\": 2\n }\n"},
 		{"what a terminal obeys", "{\"a\":\"\u009b2J\"}", `{"a":""}`, "@@ /a @@\n {\n-  \"a\": \"\\u009b2J\"\n+  \"a\": \"\"\n }\n"},
-		{"two places far apart", `{"a":1,"b":[0,0,0,0,0,0,0,0],"c":1}`, `{"a":2,"b":[0,0,0,0,0,0,0,0],"c":2}`,
-			"@@ /a @@\n {\n-  \"a\": 1,\n+  \"a\": 2,\n   \"b\": [\n     0,\n     0,\n@@ /c @@\n     0,\n     0\n   ],\n-  \"c\": 1\n+  \"c\": 2\n }\n"},
+		{
+			"two places far apart", `{"a":1,"b":[0,0,0,0,0,0,0,0],"c":1}`, `{"a":2,"b":[0,0,0,0,0,0,0,0],"c":2}`,
+			"@@ /a @@\n {\n-  \"a\": 1,\n+  \"a\": 2,\n   \"b\": [\n     0,\n     0,\n@@ /c @@\n     0,\n     0\n   ],\n-  \"c\": 1\n+  \"c\": 2\n }\n",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := diff(t, c.before, c.after, false); got != c.want {

@@ -169,8 +169,14 @@ func orElse(s, other string) string {
 func Who(id policy.Identity) [][2]string {
 	var all [][2]string
 	for _, f := range [][2]string{
-		{"kind", id.Kind}, {"namespace", id.Namespace}, {"pod", id.Pod}, {"container", id.Container},
-		{"image", id.Image}, {"digest", id.Digest}, {"user", id.User}, {"conflict", id.Conflict},
+		{"kind", id.Kind},
+		{"namespace", id.Namespace},
+		{"pod", id.Pod},
+		{"container", id.Container},
+		{"image", id.Image},
+		{"digest", id.Digest},
+		{"user", id.User},
+		{"conflict", id.Conflict},
 	} {
 		if f[1] != "" {
 			all = append(all, f)

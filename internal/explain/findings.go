@@ -46,7 +46,9 @@ func Findings(p *display.Printer, findings []policy.Finding) {
 	var rows []display.Row
 	for _, f := range findings {
 		row := display.Row{Cells: []display.Cell{
-			{Text: string(f.Done), Style: doneStyle(f.Done)}, {Text: f.Rule}, {Text: f.Pointer},
+			{Text: string(f.Done), Style: doneStyle(f.Done)},
+			{Text: f.Rule},
+			{Text: f.Pointer},
 			{Text: orElse(f.Found, "nothing") + " -> " + orElse(f.Wanted, "nothing")},
 		}}
 		if f.Hint != "" {
@@ -61,6 +63,13 @@ func Findings(p *display.Printer, findings []policy.Finding) {
 		rows = append(rows, row)
 	}
 	p.Table(columns, rows)
+	if has(findings, policy.Denied) && has(findings, policy.Rewritten) {
+		p.Note("(The container was refused, so nothing was rewritten: what says so would have been.)", 0)
+	}
+}
+
+func has(findings []policy.Finding, done policy.Done) bool {
+	return slices.ContainsFunc(findings, func(f policy.Finding) bool { return f.Done == done })
 }
 
 func rank(f policy.Finding) int {

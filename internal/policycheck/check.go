@@ -121,8 +121,10 @@ func (c *checker) examined(x policyfile.Examined, rules []policy.Rule) {
 		return
 	}
 	if x.Owner != nil {
-		c.report.Problems = append(c.report.Problems, Problem{Severity: Note, File: x.File,
-			Message: "fine to check, but an installed policy would be refused so: " + x.Owner.Error()})
+		c.report.Problems = append(c.report.Problems, Problem{
+			Severity: Note, File: x.File,
+			Message: "fine to check, but an installed policy would be refused so: " + x.Owner.Error(),
+		})
 	}
 	doc, err := tomlfile.Parse(x.File, x.Text)
 	if err != nil { // it was decoded a moment ago
@@ -182,8 +184,15 @@ type field struct {
 
 func fields(s *policy.Selector) []field {
 	all := []field{
-		{"engine", s.Engine}, {"handler", s.Handler}, {"kind", s.Kind}, {"namespace", s.Namespace}, {"pod", s.Pod},
-		{"container", s.Container}, {"image", s.Image}, {"digest", s.Digest}, {"user", s.User},
+		{"engine", s.Engine},
+		{"handler", s.Handler},
+		{"kind", s.Kind},
+		{"namespace", s.Namespace},
+		{"pod", s.Pod},
+		{"container", s.Container},
+		{"image", s.Image},
+		{"digest", s.Digest},
+		{"user", s.User},
 	}
 	for _, m := range []struct {
 		name string

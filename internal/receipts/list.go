@@ -50,8 +50,14 @@ func (t *Table) Text(p *display.Printer) error {
 		rows = shortened(rows)
 	}
 	p.Table([]display.Column{
-		{Title: "TIME"}, {Title: "VERDICT"}, {Title: "CONTAINER", Fit: display.Cut}, {Title: "ENGINE", Drop: 2}, {Title: "WHO", Fit: display.Cut},
-		{Title: "RULES", Fit: display.Cut, Drop: 3}, {Title: "MICROS", Right: true, Drop: 1}, {Title: "RECEIPT"},
+		{Title: "TIME"},
+		{Title: "VERDICT"},
+		{Title: "CONTAINER", Fit: display.Cut},
+		{Title: "ENGINE", Drop: 2},
+		{Title: "WHO", Fit: display.Cut},
+		{Title: "RULES", Fit: display.Cut, Drop: 3},
+		{Title: "MICROS", Right: true, Drop: 1},
+		{Title: "RECEIPT"},
 	}, rows)
 	return p.Err()
 }

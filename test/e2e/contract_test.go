@@ -144,8 +144,20 @@ func TestPassThrough(t *testing.T) {
 	n := lab.NewNode(t)
 	runc := lab.Runc(t)
 	for _, args := range [][]string{
-		{"--version"}, {"-v"}, {"--help"}, {"help"}, {}, {"spec", "--help"}, {"crate"}, {"--frob"}, {"list", "--format", "json"},
-		{"state", "nobody"}, {"kill", "nobody"}, {"create", "--help"}, {"features"}, {"delete", "--force", "nobody"},
+		{"--version"},
+		{"-v"},
+		{"--help"},
+		{"help"},
+		{},
+		{"spec", "--help"},
+		{"crate"},
+		{"--frob"},
+		{"list", "--format", "json"},
+		{"state", "nobody"},
+		{"kill", "nobody"},
+		{"create", "--help"},
+		{"features"},
+		{"delete", "--force", "nobody"},
 	} {
 		dir := lab.Dir(t)
 		args = append([]string{"--root", dir}, args...)
