@@ -112,6 +112,9 @@ func (c *creation) keep(bundle *oci.Bundle) error {
 	err := ledger.Put(config.LedgerDir(), c.entry(r.ID))
 	if err == nil {
 		if err = c.append(r); err == nil {
+			if c.inv.Verb == "run" { // nobody calls delete after it
+				_, _ = ledger.Sweep(config.LedgerDir(), c.began, sweepMost)
+			}
 			return nil
 		}
 		_ = ledger.Delete(config.LedgerDir(), c.inv.root(realruntime.Kind(c.runtime)), c.inv.ID) // the error at hand is the one to report

@@ -3,6 +3,7 @@ package shim
 import (
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/runward/runward/internal/config"
 	"github.com/runward/runward/internal/ledger"
@@ -41,10 +42,15 @@ func Main(args, env []string, ignored uint64) int {
 	return exitRefused
 }
 
-// forget drops what is kept of a container that is about to be deleted. It
+// sweepMost bounds how many other entries a call looks at.
+const sweepMost = 4
+
+// forget drops what is kept of a container that is about to be deleted, and of
+// some that are gone: nobody calls delete after a run in the foreground. It
 // never stands in the way: what it leaves is swept up later.
 func forget(inv Invocation, runtime string) {
 	if id, force, ok := parseDelete(inv); ok {
 		_ = ledger.Forget(config.LedgerDir(), inv.root(realruntime.Kind(runtime)), id, force)
 	}
+	_, _ = ledger.Sweep(config.LedgerDir(), time.Now(), sweepMost)
 }

@@ -49,6 +49,7 @@ type Entry struct {
 	// the container's directory, the entry is not abandoned.
 	Creator      int    `json:"creator"`
 	CreatorStart uint64 `json:"creator_start"` // clock ticks since boot
+	CreatorNS    uint64 `json:"creator_ns"`    // inode of its PID namespace, in which Creator is its number
 }
 
 // maxEntry bounds an entry: what is larger is not ours.

@@ -45,8 +45,8 @@ func ended(e *Entry) bool {
 	}
 }
 
-// sweepAge spares what is new, whatever it looks like: its creator may be in a
-// PID namespace that we do not see.
+// sweepAge spares what is new and has its creator in another PID namespace,
+// where we cannot see whether it lives, and a Put's temporary file.
 const sweepAge = 10 * time.Minute
 
 // Sweep removes the entries, of those it looks at (most at most, from a place
@@ -73,10 +73,7 @@ func Sweep(dir string, now time.Time, most int) (int, error) {
 	for i := range min(most, len(files)) {
 		name := files[(start+i)%len(files)].Name()
 		var st unix.Stat_t
-		if unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW) != nil || now.Sub(time.Unix(st.Mtim.Unix())) < sweepAge {
-			continue
-		}
-		if !garbage(fd, name) {
+		if unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW) != nil || !garbage(fd, name, now.Sub(time.Unix(st.Mtim.Unix())) >= sweepAge) {
 			continue
 		}
 		if err := unix.Unlinkat(fd, name, 0); err == nil {
@@ -86,13 +83,17 @@ func Sweep(dir string, now time.Time, most int) (int, error) {
 	return removed, nil
 }
 
-func garbage(fd int, name string) bool {
+func garbage(fd int, name string, old bool) bool {
 	if strings.HasPrefix(name, tempPrefix) {
-		return true
+		return old
 	}
 	if !isEntry(name) {
 		return false
 	}
 	e, err := load(fd, name)
-	return err == nil && ownState(e.Runtime) && !alive(e.Creator, e.CreatorStart) && !hasState(e.Root, e.ID)
+	if err != nil || !ownState(e.Runtime) || alive(e.Creator, e.CreatorStart) || hasState(e.Root, e.ID) {
+		return false
+	}
+	ours, err := pidNamespace()
+	return old || err == nil && e.CreatorNS == ours
 }

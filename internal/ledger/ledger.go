@@ -35,6 +35,9 @@ func put(dir string, e *Entry) error {
 		return err
 	}
 	e.CreatorStart = self.start
+	if e.CreatorNS, err = pidNamespace(); err != nil {
+		return err
+	}
 	data, err := encode(e)
 	if err != nil {
 		return err

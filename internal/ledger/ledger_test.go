@@ -241,6 +241,9 @@ func TestSweep(t *testing.T) {
 		name, err := fileName(root, id)
 		must(t, err)
 		e.Creator = creator
+		if strings.HasPrefix(id, "elsewhere") {
+			e.CreatorNS++
+		}
 		data, err := encode(e)
 		must(t, err)
 		must(t, os.WriteFile(filepath.Join(dir, name), data, 0o600))
@@ -249,7 +252,9 @@ func TestSweep(t *testing.T) {
 	const gone = 1 << 29
 	add("lives", "runc", gone, old)
 	must(t, os.Mkdir(filepath.Join(root, "lives"), 0o711))
-	add("new", "runc", gone, now)
+	add("elsewhere-new", "runc", gone, now)
+	add("elsewhere-gone", "runc", gone, old)
+	add("new-gone", "runc", gone, now)
 	add("creating", "runc", os.Getpid(), old)
 	add("unknown-runtime", "runsc", gone, old)
 	add("gone", "runc", gone, old)
@@ -264,7 +269,7 @@ func TestSweep(t *testing.T) {
 	}
 	n, err := Sweep(dir, now, 100)
 	must(t, err)
-	if n != 2 || has(t, dir, root, "gone") {
+	if n != 4 || has(t, dir, root, "gone") || has(t, dir, root, "new-gone") || has(t, dir, root, "elsewhere-gone") {
 		t.Errorf("swept %d", n)
 	}
 	entries, err := List(dir)

@@ -147,3 +147,10 @@ func alive(pid int, start uint64) bool {
 	}
 	return err != nil || st.start == start && st.state != 'Z' && st.state != 'X'
 }
+
+// pidNamespace returns the inode of our PID namespace.
+func pidNamespace() (uint64, error) {
+	var st unix.Stat_t
+	err := unix.Stat("/proc/self/ns/pid", &st)
+	return st.Ino, err
+}
