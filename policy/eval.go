@@ -152,6 +152,7 @@ func (e *Eval) record(f Finding) {
 			f.Done = WouldDeny
 		case Rewritten:
 			f.Done = WouldRewrite
+		default: // nothing was to be done
 		}
 	}
 	if f.Rule == "" {

@@ -115,6 +115,7 @@ func (s *Set) selected(f *Facts) (enforced, audited []*Policy) {
 			enforced = append(enforced, p)
 		case Audit:
 			audited = append(audited, p)
+		case Off:
 		}
 	}
 	if !any && s.Fallback != nil {

@@ -105,15 +105,13 @@ func (a *AllowList) meet(other setting) {
 }
 
 func (a *AllowList) widen(other setting) bool {
-	if a.Lists == nil {
-		return true // nothing was refused
-	}
-	lists := make([]List, len(a.Lists))
-	for i, l := range a.Lists {
-		lists[i] = List{l.Policy, l.Items[:len(l.Items):len(l.Items)]}
+	var lists []List // none still refuses nothing
+	for _, l := range a.Lists {
+		wider := List{l.Policy, l.Items[:len(l.Items):len(l.Items)]}
 		for _, more := range other.(*AllowList).Lists {
-			lists[i].Items = append(lists[i].Items, more.Items...)
+			wider.Items = append(wider.Items, more.Items...)
 		}
+		lists = append(lists, wider)
 	}
 	a.Lists = lists
 	return true

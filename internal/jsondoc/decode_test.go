@@ -135,6 +135,7 @@ type widths struct {
 	Name string   // no tag
 	No   string   `json:"-"`
 	M    map[specs.LinuxNamespaceType]specs.LinuxRdma
+	//lint:ignore U1000 a field that is not exported must be passed over
 	dark string
 }
 

@@ -44,7 +44,7 @@ func put(dir string, e *Entry) error {
 	}
 	for {
 		fd, err := openDir(dir)
-		if err == unix.ENOENT {
+		if errors.Is(err, unix.ENOENT) {
 			if err := os.MkdirAll(dir, 0o700); err != nil {
 				return err
 			}
@@ -55,7 +55,7 @@ func put(dir string, e *Entry) error {
 		}
 		err = putAt(fd, name, data, e)
 		unix.Close(fd)
-		if err != errDirGone {
+		if !errors.Is(err, errDirGone) {
 			return err
 		}
 	}
@@ -72,7 +72,7 @@ func putAt(fd int, name string, data []byte, e *Entry) error {
 	}
 	temp := tempPrefix + strconv.FormatUint(rand.Uint64(), 36)
 	file, err := unix.Openat(fd, temp, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
-	if err == unix.ENOENT {
+	if errors.Is(err, unix.ENOENT) {
 		return errDirGone
 	}
 	if err != nil {
@@ -121,7 +121,7 @@ func get(dir, root, id string) (*Entry, error) {
 		return nil, err
 	}
 	fd, err := openDir(dir)
-	if err == unix.ENOENT {
+	if errors.Is(err, unix.ENOENT) {
 		return nil, ErrNotFound
 	}
 	if err != nil {
@@ -129,7 +129,7 @@ func get(dir, root, id string) (*Entry, error) {
 	}
 	defer unix.Close(fd)
 	e, err := load(fd, name)
-	if err == unix.ENOENT {
+	if errors.Is(err, unix.ENOENT) {
 		return nil, ErrNotFound
 	}
 	if err == nil && (e.ID != id || e.Root != root) {
@@ -161,17 +161,17 @@ func remove(dir, root, id string) error {
 		return err
 	}
 	fd, err := openDir(dir)
-	if err == unix.ENOENT {
+	if errors.Is(err, unix.ENOENT) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	defer unix.Close(fd)
-	if err := unix.Unlinkat(fd, name, 0); err != nil && err != unix.ENOENT {
+	if err := unix.Unlinkat(fd, name, 0); err != nil && !errors.Is(err, unix.ENOENT) {
 		return err
 	}
-	if err := unix.Rmdir(dir); err != nil && err != unix.ENOTEMPTY && err != unix.EEXIST && err != unix.ENOENT && err != unix.EBUSY {
+	if err := unix.Rmdir(dir); err != nil && !errors.Is(err, unix.ENOTEMPTY) && !errors.Is(err, unix.EEXIST) && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EBUSY) {
 		return err
 	}
 	return nil
@@ -181,7 +181,7 @@ func remove(dir, root, id string) error {
 // joined error.
 func List(dir string) ([]*Entry, error) {
 	fd, err := openDir(dir)
-	if err == unix.ENOENT {
+	if errors.Is(err, unix.ENOENT) {
 		return nil, nil
 	}
 	if err != nil {
@@ -202,7 +202,7 @@ func List(dir string) ([]*Entry, error) {
 		switch {
 		case err == nil:
 			entries = append(entries, e)
-		case err != unix.ENOENT: // deleted meanwhile
+		case !errors.Is(err, unix.ENOENT): // deleted meanwhile
 			errs = append(errs, &opError{"read", "(file " + f.Name() + ")", dir, err})
 		}
 	}

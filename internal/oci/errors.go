@@ -1,6 +1,7 @@
 package oci
 
 import (
+	"errors"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -34,7 +35,7 @@ func (b *Bundle) error(what, hint string, cause error) error {
 
 func (b *Bundle) openError(err error) error {
 	const hint = "pass the bundle directory's own path"
-	switch err {
+	switch errno, _ := errors.AsType[unix.Errno](err); errno {
 	case unix.ELOOP:
 		return b.error("its path ends in a symbolic link, or leads through a link of procfs", hint, err)
 	case unix.ENOTDIR:
@@ -47,7 +48,7 @@ func (b *Bundle) openError(err error) error {
 
 // reason gives an errno in words that no engine looks for.
 func reason(err error) string {
-	switch err {
+	switch errno, _ := errors.AsType[unix.Errno](err); errno {
 	case unix.ENOENT:
 		return "is missing"
 	case unix.EACCES, unix.EPERM:
@@ -67,7 +68,7 @@ func reason(err error) string {
 	case unix.EIO:
 		return "cannot be reached, its disk reports an error"
 	}
-	if errno, ok := err.(unix.Errno); ok {
+	if errno, ok := errors.AsType[unix.Errno](err); ok {
 		return "cannot be used (errno " + strconv.Itoa(int(errno)) + ")"
 	}
 	return "cannot be used (" + err.Error() + ")"

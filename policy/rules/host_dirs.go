@@ -153,6 +153,7 @@ func byType(f policy.File) reason {
 			return reason{}
 		}
 		return reason{path.Dir(f.Path), "a directory or a regular file"}
+	case policy.Missing, policy.Directory, policy.Regular:
 	}
 	if kernelFS(f.FS) {
 		return reason{f.Path, "no file system of the kernel's (proc, sysfs, cgroup, debugfs and the like), wherever it is mounted"}

@@ -137,6 +137,7 @@ func refuses(a specs.LinuxSeccompAction) bool {
 	switch a {
 	case specs.ActErrno, specs.ActTrap, specs.ActKill, specs.ActKillThread, specs.ActKillProcess:
 		return true
+	default:
+		return false
 	}
-	return false
 }

@@ -99,8 +99,9 @@ func writeArches(b *bytes.Buffer, p *seccomp.Seccomp) {
 
 func writeGroup(b *bytes.Buffer, call *seccomp.Syscall) error {
 	names := append([]string{}, call.Names...)
-	if call.Name != "" {
-		names = append(names, call.Name)
+	//lint:ignore SA1019 a profile of any age may come in
+	if old := call.Name; old != "" {
+		names = append(names, old)
 	}
 	sort.Strings(names)
 	fmt.Fprintf(b, "{names: []string{%s}, action: %q", quoted(names), call.Action)
