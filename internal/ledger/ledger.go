@@ -42,26 +42,19 @@ func put(dir string, e *Entry) error {
 	if err != nil {
 		return err
 	}
-	for {
-		fd, err := openDir(dir)
-		if errors.Is(err, unix.ENOENT) {
-			if err := os.MkdirAll(dir, 0o700); err != nil {
-				return err
-			}
-			continue
-		}
-		if err != nil {
+	fd, err := openDir(dir)
+	if errors.Is(err, unix.ENOENT) {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return err
 		}
-		err = putAt(fd, name, data, e)
-		unix.Close(fd)
-		if !errors.Is(err, errDirGone) {
-			return err
-		}
+		fd, err = openDir(dir)
 	}
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	return putAt(fd, name, data, e)
 }
-
-var errDirGone = errors.New("the directory was removed meanwhile") // by the Delete of the last entry
 
 func putAt(fd int, name string, data []byte, e *Entry) error {
 	if err := lock(fd); err != nil { // until fd is closed
@@ -72,9 +65,6 @@ func putAt(fd int, name string, data []byte, e *Entry) error {
 	}
 	temp := tempPrefix + strconv.FormatUint(rand.Uint64(), 36)
 	file, err := unix.Openat(fd, temp, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
-	if errors.Is(err, unix.ENOENT) {
-		return errDirGone
-	}
 	if err != nil {
 		return err
 	}
@@ -146,8 +136,7 @@ func load(fd int, name string) (*Entry, error) {
 	return decode(data)
 }
 
-// Delete removes a container's entry, and dir if it was the last. An absent
-// entry is no error.
+// Delete removes a container's entry. An absent one is no error.
 func Delete(dir, root, id string) error {
 	if err := remove(dir, canonical(root), id); err != nil {
 		return &opError{"remove", id, dir, err}
@@ -171,14 +160,7 @@ func remove(dir, root, id string) error {
 	if err := unix.Unlinkat(fd, name, 0); err != nil && !errors.Is(err, unix.ENOENT) {
 		return err
 	}
-	err = unix.Rmdir(dir)
-	switch {
-	case errors.Is(err, unix.ENOTEMPTY), errors.Is(err, unix.EEXIST): // it was not the last
-		return nil
-	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.EBUSY): // gone already, or a mount point
-		return nil
-	}
-	return err
+	return nil
 }
 
 // List returns all entries, by file name, and those that cannot be read as one
