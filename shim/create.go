@@ -15,20 +15,25 @@ import (
 	"github.com/runward/runward/policy/rules"
 )
 
-// create holds one container to policy. It returns nil when the real runtime
+// decide holds one container to policy. It returns nil when the real runtime
 // may be executed, with the bundle as policy wants it, and else the reason in
-// one line.
-func create(inv Invocation, cfg *config.Config, handler, runtime string) error {
-	c := &creation{inv: inv, cfg: cfg, handler: handler, runtime: runtime, bundle: inv.Bundle, began: time.Now()}
-	set, err := policyfile.Load(cfg.Sources(), rules.All)
+// one line. parseErr is what is wrong with the arguments.
+func (c *creation) decide(parseErr error) error {
+	set, err := policyfile.Load(c.cfg.Sources(), rules.All)
 	if err != nil {
 		return c.deny(err)
 	}
-	if cfg.NodeMode() == policy.Audit {
+	if c.cfg.NodeMode() == policy.Audit {
 		set = set.OnlyAudit()
 	}
 	c.set, c.advises = set, set.Advises()
-	bundle, err := oci.Open(inv.Bundle)
+	if parseErr != nil {
+		return c.deny(parseErr)
+	}
+	if err := realruntime.Safe(c.runtime); err != nil {
+		return c.deny(err)
+	}
+	bundle, err := oci.Open(c.inv.Bundle)
 	if err != nil {
 		return c.deny(err)
 	}
@@ -45,9 +50,9 @@ func create(inv Invocation, cfg *config.Config, handler, runtime string) error {
 		return c.deny(err)
 	}
 	c.facts = host.Collect(host.Invocation{
-		Now: c.began.Unix(), Root: inv.Root, Bundle: bundle.Path(), Handler: handler, Runtime: realruntime.Kind(runtime),
+		Now: c.began.Unix(), Root: c.inv.Root, Bundle: bundle.Path(), Handler: c.handler, Runtime: realruntime.Kind(c.runtime),
 		Annotations:        spec.View().Annotations,
-		TrustedAnnotations: cfg.Trust.Annotations, TrustedLabels: cfg.Trust.Labels,
+		TrustedAnnotations: c.cfg.Trust.Annotations, TrustedLabels: c.cfg.Trust.Labels,
 	})
 	c.decision = policy.Evaluate(set, rules.All, spec, c.facts)
 	if c.decision.Verdict == policy.Deny {
@@ -80,11 +85,16 @@ type creation struct {
 	decision policy.Decision
 }
 
+// begin starts on a create.
+func begin(inv Invocation, cfg *config.Config, handler, runtime string) *creation {
+	return &creation{inv: inv, cfg: cfg, handler: handler, runtime: runtime, bundle: inv.Bundle, began: time.Now()}
+}
+
 // deny ends a create for which there is no decision: something could not be
 // read, understood or kept.
 func (c *creation) deny(cause error) error {
 	r := c.receipt()
-	r.Error = cause.Error()
+	r.Error, r.Final = cause.Error(), ""
 	if c.advises {
 		r.Verdict = policy.Allow
 		return c.append(r)
@@ -110,7 +120,7 @@ func (c *creation) refuse() error {
 func (c *creation) keep(bundle *oci.Bundle) error {
 	r := c.receipt()
 	err := ledger.Put(config.LedgerDir(), c.entry(r.ID))
-	if err == nil {
+	if err == nil || c.advises {
 		if err = c.append(r); err == nil {
 			if c.inv.Verb == "run" { // nobody calls delete after it
 				_, _ = ledger.Sweep(config.LedgerDir(), c.began, sweepMost)
