@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/runward/runward/internal/audit"
+	"github.com/runward/runward/internal/builtin"
 	"github.com/runward/runward/internal/config"
 	"github.com/runward/runward/internal/host"
 	"github.com/runward/runward/internal/ledger"
@@ -19,14 +20,15 @@ import (
 // one line.
 func create(inv Invocation, cfg *config.Config, handler, runtime string) error {
 	c := &creation{inv: inv, cfg: cfg, handler: handler, runtime: runtime, bundle: inv.Bundle, began: time.Now()}
-	set, err := policyfile.Load(cfg.Sources(), rules.All)
+	sources := cfg.Sources()
+	sources.BuiltIn = builtin.Profile
+	store, err := policyfile.Open(sources, rules.All)
 	if err != nil {
 		return c.deny(err)
 	}
-	if cfg.NodeMode() == policy.Audit {
-		set = set.OnlyAudit()
-	}
-	c.set, c.advises = set, set.Advises()
+	defer store.Close()
+	c.set.Digest = store.Digest() // also for the receipt of what cannot be read
+	c.advises = cfg.NodeMode() == policy.Audit || store.Advises()
 	bundle, err := oci.Open(inv.Bundle)
 	if err != nil {
 		return c.deny(err)

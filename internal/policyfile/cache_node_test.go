@@ -93,6 +93,9 @@ func (n *node) decidesAsFiles(s *Store) {
 	if s.Advises() != want.Advises() {
 		n.t.Errorf("Advises: got %v", s.Advises())
 	}
+	if s.Digest() != want.Digest {
+		n.t.Errorf("digest: got %s", s.Digest())
+	}
 	for _, f := range testFacts {
 		got, err := s.Set(f)
 		n.must(err)

@@ -131,23 +131,26 @@ func TestLinksAreFollowedEachTime(t *testing.T) {
 	n.write("other/v2.toml", strings.Replace(strings.Replace(strict, "first", "linked", 1), "SETUID", "CHOWN", 1))
 	n.must(os.Symlink("v1.toml", n.path("other/current")))
 	n.must(os.Symlink(n.path("other/current"), n.path("etc/policy.d/40.toml")))
-	for name, change := range map[string]func(){
-		"the target's text": func() { n.write("other/v1.toml", strings.Replace(strict, "first", "linked-again", 1)) },
-		"a link on the way": func() {
+	for _, c := range []struct {
+		what   string
+		change func()
+	}{
+		{"the target's text", func() { n.write("other/v1.toml", strings.Replace(strict, "first", "linked-again", 1)) }},
+		{"a link on the way", func() {
 			n.must(os.Symlink("v2.toml", n.path("other/next")))
 			n.must(os.Rename(n.path("other/next"), n.path("other/current")))
-		},
-		"the link itself": func() {
+		}},
+		{"the link itself", func() {
 			n.must(os.Remove(n.path("etc/policy.d/40.toml")))
 			n.must(os.Symlink("/dev/null", n.path("etc/policy.d/40.toml")))
-		},
+		}},
 	} {
 		n.keep()
 		n.ticked()
-		change()
+		c.change()
 		s, cached := n.open()
 		if cached {
-			t.Errorf("%s: the cache was believed", name)
+			t.Errorf("%s: the cache was believed", c.what)
 		}
 		n.decidesAsFiles(s)
 	}

@@ -289,3 +289,17 @@ func BuiltIn(name string, rules []policy.Rule) (*policy.Policy, error) {
 	l := &loader{rules: rules, profiles: map[string]*policy.Policy{}, dirs: owner.Dirs{}}
 	return l.profile(name)
 }
+
+// BuiltInAlone returns a built-in profile without those that it extends, and
+// their names.
+func BuiltInAlone(name string, rules []policy.Rule) (p *policy.Policy, extends []string, err error) {
+	text, ok := profiles.Text(name)
+	if !ok {
+		return nil, nil, errors.New("no built-in profile is called " + strconv.Quote(name))
+	}
+	p, err = Parse(builtInFile(name), text, rules, func(other string) (*policy.Policy, error) {
+		extends = append(extends, other)
+		return &policy.Policy{}, nil
+	})
+	return p, extends, err
+}

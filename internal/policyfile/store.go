@@ -65,6 +65,14 @@ func (s *Store) Advises() bool {
 	return s.cache.advises
 }
 
+// Digest is policy.Set.Digest of the whole set.
+func (s *Store) Digest() string {
+	if s.set != nil {
+		return s.set.Digest
+	}
+	return s.cache.digest
+}
+
 // Set returns the set for one container: policies that do not select it may be
 // missing, and the fallback where any selects it. policy.Evaluate decides with
 // it as with the whole set.
