@@ -8,6 +8,7 @@ LIBEXECDIR ?= /usr/libexec
 PREFIX     ?= /usr
 BINDIR     ?= bin
 DESTDIR    ?=
+STRIP      ?= -s -w
 VERSION    ?= 0.1.0-dev
 FUZZTIME   ?= 60s
 
@@ -18,14 +19,18 @@ paths  := -X $(conf).SysConfDir=$(SYSCONFDIR) -X $(conf).RunDir=$(RUNDIR) -X $(c
 	-X $(conf).LibDir=$(LIBDIR) -X $(conf).LibExecDir=$(LIBEXECDIR) -X $(conf).Version=$(VERSION)
 gobuild = CGO_ENABLED=0 $(GO) build -trimpath
 
-.PHONY: all build test unit lint generate verify fuzz bench e2e demo install setup help clean
+.PHONY: all build runward runwardctl test unit lint generate verify fuzz bench e2e demo install setup help clean
 .DEFAULT_GOAL := build
 
 all: build
 
-build: ## every binary in bin/
-	$(gobuild) -ldflags '-s -w -E runward_entry $(paths)' -o $(BINDIR)/runward ./cmd/runward
-	$(gobuild) -ldflags '-s -w $(paths)' -o $(BINDIR)/runwardctl ./cmd/runwardctl
+build: runward runwardctl ## every binary in bin/
+
+runward:
+	$(gobuild) -ldflags '$(STRIP) -E runward_entry $(paths)' -o $(BINDIR)/runward ./cmd/runward
+
+runwardctl:
+	$(gobuild) -ldflags '$(STRIP) $(paths)' -o $(BINDIR)/runwardctl ./cmd/runwardctl
 
 setup: ## install what the tests need (Debian, root)
 	test/setup
@@ -50,7 +55,7 @@ verify: lint test ## lint, test, and generated files are current
 fuzz: ## every fuzz target for FUZZTIME (60s) each
 	test/fuzz $(FUZZTIME)
 
-bench: build ## what runward costs, in turns with plain runc (root)
+bench: ## what runward costs, in turns with plain runc (root)
 	test/setup bench
 	test/bench/run
 

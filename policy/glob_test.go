@@ -11,12 +11,24 @@ func TestMatch(t *testing.T) {
 		glob, name string
 		want       bool
 	}{
-		{"prod-*", "prod-a", true}, {"prod-*", "prod-", true}, {"prod-*", "pro", false},
-		{"*", "a/b", false}, {"**", "a/b", true}, {"*", "", true}, {"", "", true}, {"", "a", false},
+		{"prod-*", "prod-a", true},
+		{"prod-*", "prod-", true},
+		{"prod-*", "pro", false},
+		{"*", "a/b", false},
+		{"**", "a/b", true},
+		{"*", "", true},
+		{"", "", true},
+		{"", "a", false},
 		{"registry.example.com/**", "registry.example.com/a/b:1", true},
 		{"registry.example.com/**", "registry.example.com.evil/a", false},
-		{"a/**/z", "a/b/c/z", true}, {"a/**/z", "a/z", false}, {"a**z", "a/z", true},
-		{"a?c", "abc", true}, {"a?c", "a/c", false}, {"**b*", "a/ab/b", true}, {"[a]", "a", false}, {"A", "a", false},
+		{"a/**/z", "a/b/c/z", true},
+		{"a/**/z", "a/z", false},
+		{"a**z", "a/z", true},
+		{"a?c", "abc", true},
+		{"a?c", "a/c", false},
+		{"**b*", "a/ab/b", true},
+		{"[a]", "a", false},
+		{"A", "a", false},
 	} {
 		if got := Match(c.glob, c.name); got != c.want {
 			t.Errorf("Match(%q, %q) = %v", c.glob, c.name, got)

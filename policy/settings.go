@@ -16,9 +16,13 @@ type setting interface {
 	isSet() bool
 	stamp(policy string) // remembers whose value this is
 	meet(other setting)  // other is of the same type, and set
-	// widen goes beyond the value as an exception says; false where an
-	// exception has no meaning for this kind of setting.
-	widen(other setting) bool
+}
+
+// A widener is a setting that an exception can go beyond. For the others an
+// exception has no meaning.
+type widener interface {
+	setting
+	widen(other setting) // other is of the same type, and set
 }
 
 // An AllowList is an allow-list: what is not on it is refused. Where several
@@ -35,6 +39,10 @@ type List struct {
 
 // IsSet tells whether any policy has the list; without one nothing is refused.
 func (a AllowList) IsSet() bool { return a.Lists != nil }
+
+// DefaultItem stands, in the allow-lists of rules that say so, for the rule's
+// documented safe list: ["default", "x"] is that list and x.
+const DefaultItem = "default"
 
 // Default sets the list where no policy has one; see Defaulter.
 func (a *AllowList) Default(items []string) {
@@ -95,13 +103,14 @@ func (a *AllowList) stamp(policy string) {
 		a.Lists[i].Policy = policy
 	}
 }
+
 func (a *AllowList) meet(other setting) {
 	a.Lists = append(a.Lists[:len(a.Lists):len(a.Lists)], other.(*AllowList).Lists...)
 }
 
-func (a *AllowList) widen(other setting) bool {
+func (a *AllowList) widen(other setting) {
 	if a.Lists == nil {
-		return true // nothing was refused
+		return // nothing was refused
 	}
 	lists := make([]List, len(a.Lists))
 	for i, l := range a.Lists {
@@ -111,7 +120,6 @@ func (a *AllowList) widen(other setting) bool {
 		}
 	}
 	a.Lists = lists
-	return true
 }
 
 // A Forbid is a deny-list. Where several policies have one, they unite.
@@ -156,10 +164,10 @@ func (f *Forbid) stamp(policy string) {
 		f.Lists[i].Policy = policy
 	}
 }
+
 func (f *Forbid) meet(other setting) {
 	f.Lists = append(f.Lists[:len(f.Lists):len(f.Lists)], other.(*Forbid).Lists...)
 }
-func (f *Forbid) widen(setting) bool { return false }
 
 // A Flag is a requirement: where several policies speak, one true is enough.
 type Flag struct {
@@ -192,7 +200,6 @@ func (f *Flag) meet(other setting) {
 		*f = *o
 	}
 }
-func (f *Flag) widen(setting) bool { return false }
 
 // A Unit is what a number of a policy counts.
 type Unit[T any] interface {
@@ -222,11 +229,11 @@ func (m *Max[T]) meet(other setting) {
 		*m = *o
 	}
 }
-func (m *Max[T]) widen(other setting) bool {
+
+func (m *Max[T]) widen(other setting) {
 	if o := other.(*Max[T]); m.Set && o.Value > m.Value {
 		m.Value = o.Value
 	}
-	return true
 }
 
 // A Min is a lower bound: the largest wins.
@@ -250,11 +257,11 @@ func (m *Min[T]) meet(other setting) {
 		*m = *o
 	}
 }
-func (m *Min[T]) widen(other setting) bool {
+
+func (m *Min[T]) widen(other setting) {
 	if o := other.(*Min[T]); m.Set && o.Value < m.Value {
 		m.Value = o.Value
 	}
-	return true
 }
 
 // A Default is a value for something absent: the first policy that has one
@@ -275,7 +282,6 @@ func (d *Default[T]) UnmarshalTOML(v any) (err error) {
 func (d *Default[T]) isSet() bool         { return d.Set }
 func (d *Default[T]) stamp(policy string) { d.Policy = policy }
 func (d *Default[T]) meet(setting)        {}
-func (d *Default[T]) widen(setting) bool  { return false }
 
 // A Text is a word for something absent: the first policy that has one decides.
 type Text struct {
@@ -297,7 +303,6 @@ func (t *Text) UnmarshalTOML(v any) error {
 func (t *Text) isSet() bool         { return t.Set }
 func (t *Text) stamp(policy string) { t.Policy = policy }
 func (t *Text) meet(setting)        {}
-func (t *Text) widen(setting) bool  { return false }
 
 // A MaxTable has an upper bound per name: for each the smallest wins. A name
 // that no policy has is not bounded.
@@ -338,7 +343,7 @@ func (m *MaxTable[T]) meet(other setting) {
 	m.Values = both
 }
 
-func (m *MaxTable[T]) widen(other setting) bool {
+func (m *MaxTable[T]) widen(other setting) {
 	wider := make(map[string]T, len(m.Values))
 	for name, v := range m.Values {
 		if more, ok := other.(*MaxTable[T]).Values[name]; ok && more > v {
@@ -349,7 +354,6 @@ func (m *MaxTable[T]) widen(other setting) bool {
 	if m.Values != nil {
 		m.Values = wider
 	}
-	return true
 }
 
 // Bytes is an amount of memory or storage: 536870912, "512MiB", "1.5GiB", "2GB".
@@ -373,9 +377,20 @@ var sizeUnits = [...]struct {
 	suffix string
 	factor float64
 }{
-	{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40},
-	{"kB", 1e3}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12},
-	{"Ki", 1 << 10}, {"Mi", 1 << 20}, {"Gi", 1 << 30}, {"Ti", 1 << 40}, {"B", 1},
+	{"KiB", 1 << 10},
+	{"MiB", 1 << 20},
+	{"GiB", 1 << 30},
+	{"TiB", 1 << 40},
+	{"kB", 1e3},
+	{"KB", 1e3},
+	{"MB", 1e6},
+	{"GB", 1e9},
+	{"TB", 1e12},
+	{"Ki", 1 << 10},
+	{"Mi", 1 << 20},
+	{"Gi", 1 << 30},
+	{"Ti", 1 << 40},
+	{"B", 1},
 }
 
 func parseBytes(s string) (Bytes, error) {
@@ -501,8 +516,8 @@ func meet(dst, src any) {
 func widen(dst, allow any) {
 	more := settingsOf(allow)
 	for i, d := range settingsOf(dst) {
-		if more[i].isSet() {
-			d.widen(more[i])
+		if w, ok := d.(widener); ok && more[i].isSet() {
+			w.widen(more[i])
 		}
 	}
 }
@@ -510,8 +525,8 @@ func widen(dst, allow any) {
 // CanWiden returns the index of the first field that an exception may not set
 // though this one does, or -1.
 func CanWiden(allow any) int {
-	for i, s := range settingsOf(clone(allow)) {
-		if s.isSet() && !s.widen(s) {
+	for i, s := range settingsOf(allow) {
+		if _, ok := s.(widener); s.isSet() && !ok {
 			return i
 		}
 	}

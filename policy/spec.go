@@ -60,6 +60,17 @@ func (s *Spec) Apply(p patch.Patch) ([]byte, error) {
 	return patch.ApplyDoc(s.doc, jsondoc.DefaultLimits(), p)
 }
 
+// MappedRoot returns the host users that the container's root is mapped to.
+func (s *Spec) MappedRoot() []uint32 {
+	var roots []uint32
+	for _, m := range s.typed.Linux.UIDMappings {
+		if m.ContainerID == 0 && m.Size > 0 {
+			roots = append(roots, m.HostID)
+		}
+	}
+	return roots
+}
+
 // decode returns a copy that may be changed.
 func (s *Spec) decode() (*specs.Spec, error) {
 	typed := new(specs.Spec)

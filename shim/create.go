@@ -11,6 +11,7 @@ import (
 	"github.com/runward/runward/internal/ledger"
 	"github.com/runward/runward/internal/oci"
 	"github.com/runward/runward/internal/policyfile"
+	"github.com/runward/runward/internal/realruntime"
 	"github.com/runward/runward/policy"
 	"github.com/runward/runward/policy/rules"
 )
@@ -42,15 +43,21 @@ func create(inv Invocation, cfg *config.Config, handler, runtime string) error {
 	if err != nil {
 		return c.deny(errors.New(bundle.Path() + "/config.json: " + err.Error()))
 	}
-	if err := bundle.CheckOwner(mappedRoot(spec)...); err != nil {
+	if err := bundle.CheckOwner(spec.MappedRoot()...); err != nil {
 		return c.deny(err)
 	}
 	c.facts = host.Collect(host.Invocation{
-		Now: c.began.Unix(), Root: inv.Root, Bundle: bundle.Path(), Handler: handler, Runtime: kindOf(runtime),
+		Now: c.began.Unix(), Root: inv.Root, Bundle: bundle.Path(), Handler: handler, Runtime: realruntime.Kind(runtime),
 		Annotations:        spec.View().Annotations,
 		TrustedAnnotations: cfg.Trust.Annotations, TrustedLabels: cfg.Trust.Labels,
 	})
-	c.decision = policy.Evaluate(set, rules.All, spec, c.facts)
+	if c.set, err = store.Set(c.facts); err != nil {
+		return c.deny(err)
+	}
+	if cfg.NodeMode() == policy.Audit {
+		c.set = c.set.OnlyAudit()
+	}
+	c.decision = policy.Evaluate(c.set, rules.All, spec, c.facts)
 	if c.decision.Verdict == policy.Deny {
 		return c.refuse()
 	}
@@ -63,17 +70,6 @@ func create(inv Invocation, cfg *config.Config, handler, runtime string) error {
 		}
 	}
 	return c.keep(bundle)
-}
-
-// mappedRoot returns the host users that the container's root is mapped to.
-func mappedRoot(spec *policy.Spec) []uint32 {
-	var roots []uint32
-	for _, m := range spec.View().Linux.UIDMappings {
-		if m.ContainerID == 0 && m.Size > 0 {
-			roots = append(roots, m.HostID)
-		}
-	}
-	return roots
 }
 
 // creation is one create on its way.
@@ -124,9 +120,12 @@ func (c *creation) keep(bundle *oci.Bundle) error {
 	err := ledger.Put(config.LedgerDir(), c.entry(r.ID))
 	if err == nil {
 		if err = c.append(r); err == nil {
+			if c.inv.Verb == "run" { // nobody calls delete after it
+				_, _ = ledger.Sweep(config.LedgerDir(), c.began, sweepMost)
+			}
 			return nil
 		}
-		_ = ledger.Delete(config.LedgerDir(), c.inv.root(kindOf(c.runtime)), c.inv.ID) // the error at hand is the one to report
+		_ = ledger.Delete(config.LedgerDir(), c.inv.root(realruntime.Kind(c.runtime)), c.inv.ID) // the error at hand is the one to report
 	}
 	if c.decision.Verdict == policy.Rewrite {
 		if undo := bundle.WriteSpec(c.raw); undo != nil {
@@ -140,7 +139,8 @@ func (c *creation) keep(bundle *oci.Bundle) error {
 // without, a failure is said on standard error and goes on.
 func (c *creation) append(r *audit.Receipt) error {
 	r.Micros = time.Since(c.began).Microseconds()
-	err := audit.Append(audit.Config{Path: c.cfg.Audit.Receipts, Sync: c.cfg.Audit.Sync == "data"}, r)
+	sync, _ := audit.ParseSync(c.cfg.Audit.Sync) // config.Load has checked it
+	err := audit.Append(audit.Config{Path: c.cfg.Audit.Receipts, Sync: sync}, r)
 	if err != nil && (c.cfg.Audit.OnFailure == "allow" || c.advises) {
 		return nil
 	}

@@ -17,14 +17,25 @@ type flag struct {
 // know it refuses itself.
 var (
 	runcGlobals = []flag{
-		{[]string{"debug"}, true}, {[]string{"log"}, false}, {[]string{"log-format"}, false}, {[]string{"root"}, false},
-		{[]string{"criu"}, false}, {[]string{"systemd-cgroup"}, true}, {[]string{"rootless"}, false},
-		{[]string{"help", "h"}, true}, {[]string{"version", "v"}, true},
+		{[]string{"debug"}, true},
+		{[]string{"log"}, false},
+		{[]string{"log-format"}, false},
+		{[]string{"root"}, false},
+		{[]string{"criu"}, false},
+		{[]string{"systemd-cgroup"}, true},
+		{[]string{"rootless"}, false},
+		{[]string{"help", "h"}, true},
+		{[]string{"version", "v"}, true},
 	}
 	runcCreate = []flag{
-		{[]string{"bundle", "b"}, false}, {[]string{"console-socket"}, false}, {[]string{"pidfd-socket"}, false},
-		{[]string{"pid-file"}, false}, {[]string{"no-pivot"}, true}, {[]string{"no-new-keyring"}, true},
-		{[]string{"preserve-fds"}, false}, {[]string{"help", "h"}, true},
+		{[]string{"bundle", "b"}, false},
+		{[]string{"console-socket"}, false},
+		{[]string{"pidfd-socket"}, false},
+		{[]string{"pid-file"}, false},
+		{[]string{"no-pivot"}, true},
+		{[]string{"no-new-keyring"}, true},
+		{[]string{"preserve-fds"}, false},
+		{[]string{"help", "h"}, true},
 	}
 	runcRun = append(runcCreate[:len(runcCreate):len(runcCreate)],
 		flag{[]string{"detach", "d"}, true}, flag{[]string{"keep"}, true}, flag{[]string{"no-subreaper"}, true})

@@ -3,9 +3,11 @@ package shim
 import (
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/runward/runward/internal/config"
 	"github.com/runward/runward/internal/ledger"
+	"github.com/runward/runward/internal/realruntime"
 	"github.com/runward/runward/policy"
 )
 
@@ -23,7 +25,7 @@ func Main(args, env []string, ignored uint64) int {
 	}
 	handler := filepath.Base(args[0])
 	cfg, cfgErr := config.Load() // with an error, as much as could be read
-	runtime, err := realRuntime(cfg, handler, "/proc/self/exe")
+	runtime, err := realruntime.Find(cfg, handler, "/proc/self/exe")
 	switch {
 	case inv.Covered() && cfgErr != nil:
 		err = cfgErr
@@ -40,10 +42,15 @@ func Main(args, env []string, ignored uint64) int {
 	return exitRefused
 }
 
-// forget drops what is kept of a container that is about to be deleted. It
+// sweepMost bounds how many other entries a call looks at.
+const sweepMost = 4
+
+// forget drops what is kept of a container that is about to be deleted, and of
+// some that are gone: nobody calls delete after a run in the foreground. It
 // never stands in the way: what it leaves is swept up later.
 func forget(inv Invocation, runtime string) {
 	if id, force, ok := parseDelete(inv); ok {
-		_ = ledger.Forget(config.LedgerDir(), inv.root(kindOf(runtime)), id, force)
+		_ = ledger.Forget(config.LedgerDir(), inv.root(realruntime.Kind(runtime)), id, force)
 	}
+	_, _ = ledger.Sweep(config.LedgerDir(), time.Now(), sweepMost)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/runward/runward/internal/audit"
 	"github.com/runward/runward/internal/ledger"
+	"github.com/runward/runward/internal/realruntime"
 	"github.com/runward/runward/policy"
 )
 
@@ -13,7 +14,7 @@ import (
 func (c *creation) receipt() *audit.Receipt {
 	now := time.Now()
 	r := &audit.Receipt{
-		Version: audit.Version, ID: audit.NewID(now), Time: now.UTC(),
+		ID: audit.NewID(now), Time: now.UTC(),
 		Verb: c.inv.Verb, Container: c.inv.ID, Bundle: c.bundle,
 		Handler: c.handler, Runtime: c.runtime,
 		Policy: c.set.Digest, Policies: c.decision.Policies,
@@ -38,9 +39,9 @@ func (c *creation) receipt() *audit.Receipt {
 // entry is what later verbs must know of the container.
 func (c *creation) entry(receipt string) *ledger.Entry {
 	return &ledger.Entry{
-		Version: ledger.Version, ID: c.inv.ID, Root: c.inv.root(kindOf(c.runtime)), Bundle: c.bundle,
-		Runtime: c.runtime, Engine: c.facts.Engine, Handler: c.handler, Identity: c.facts.Identity,
-		Created: time.Now().UTC(), Receipt: receipt, Policy: c.set.Digest, Config: audit.Digest(c.final),
+		ID: c.inv.ID, Root: c.inv.root(realruntime.Kind(c.runtime)), Bundle: c.bundle,
+		Runtime: realruntime.Kind(c.runtime), Engine: c.facts.Engine, Handler: c.handler, Identity: c.facts.Identity,
+		Created: c.began.Unix(), Receipt: receipt, Policy: c.set.Digest, Config: audit.Digest(c.final),
 		Ceiling: c.decision.Ceiling, Enforced: !c.advises,
 	}
 }

@@ -51,10 +51,9 @@ func oneLine(s string) string {
 func denial(d policy.Decision, receipt string) string {
 	f, ok := d.Refusal()
 	if !ok {
-		return "runward: refused (receipt " + receipt + ")"
+		return "refused (receipt " + receipt + ")"
 	}
 	var b strings.Builder
-	b.WriteString("runward: ")
 	b.WriteString(f.Rule)
 	if f.Pointer != "" {
 		b.WriteString(" " + f.Pointer)

@@ -21,13 +21,27 @@ func Profile(name string) (p *policy.Policy, extends []string) {
 
 func baseline() (*policy.Policy, []string) {
 	return &policy.Policy{Name: "baseline", File: "built-in:baseline", Rules: map[string]policy.Setting{
-		"apparmor":          {Settings: &rules.AppArmorSettings{Profile: policy.Text{Policy: "baseline"}, Required: policy.Flag{Policy: "baseline"}}},
-		"capabilities":      {Settings: &rules.CapabilitiesSettings{Allow: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{"CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_MKNOD", "CAP_NET_BIND_SERVICE", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT", "CAP_NET_RAW"}}}}, Ambient: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{"CAP_NET_BIND_SERVICE"}}}}}},
-		"namespaces":        {Settings: &rules.NamespacesSettings{Host: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{}}}}, ReportUser: policy.Flag{Policy: "baseline"}}},
-		"privileged":        {Settings: &rules.PrivilegedSettings{}},
+		"annotations":   {Settings: &rules.AnnotationsSettings{Allow: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{"default"}}}}}},
+		"apparmor":      {Settings: &rules.AppArmorSettings{Profile: policy.Text{Policy: "baseline"}, Required: policy.Flag{Policy: "baseline"}}},
+		"capabilities":  {Settings: &rules.CapabilitiesSettings{Allow: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{"CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_MKNOD", "CAP_NET_BIND_SERVICE", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT", "CAP_NET_RAW"}}}}, Ambient: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{"CAP_NET_BIND_SERVICE"}}}}}},
+		"devices":       {Settings: &rules.DevicesSettings{Allow: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{"default"}}}}}},
+		"hooks":         {Settings: &rules.HooksSettings{Allow: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{"default"}}}}, SetEnv: policy.Flag{Policy: "baseline"}}},
+		"host_paths":    {Settings: &rules.HostPathsSettings{Sources: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{"default"}}}}}},
+		"masked_paths":  {Settings: &rules.MaskedPathsSettings{Open: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{}}}}}},
+		"mounts":        {Settings: &rules.MountsSettings{Allow: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{"default"}}}}}},
+		"namespaces":    {Settings: &rules.NamespacesSettings{Host: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{}}}}, ReportUser: policy.Flag{Policy: "baseline"}}},
+		"net_devices":   {Settings: &rules.NetDevicesSettings{Allow: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{}}}}}},
+		"oom_score_adj": {Settings: &rules.OOMScoreAdjSettings{Min: policy.Min[policy.Count]{Policy: "baseline"}, SandboxMin: policy.Min[policy.Count]{Policy: "baseline"}}},
+		"privileged":    {Settings: &rules.PrivilegedSettings{}},
+		"propagation":   {Settings: &rules.PropagationSettings{}},
+		"rlimits": {Settings: &rules.RlimitsSettings{Max: policy.MaxTable[policy.Count]{Values: map[string]policy.Count{
+			"nice":   20,
+			"rtprio": 0,
+		}}}},
 		"scheduler":         {Settings: &rules.SchedulerSettings{}},
 		"seccomp":           {Settings: &rules.SeccompSettings{Required: policy.Flag{On: true, Set: true, Policy: "baseline"}, Profile: policy.Text{Value: "default", Set: true, Policy: "baseline"}, Strict: policy.Flag{Policy: "baseline"}}},
 		"selinux":           {Settings: &rules.SELinuxSettings{Types: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{"container_t", "container_init_t", "container_kvm_t", "container_engine_t"}}}}, Required: policy.Flag{Policy: "baseline"}}},
+		"sysctls":           {Settings: &rules.SysctlsSettings{Allow: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{"default"}}}}}},
 		"user":              {Settings: &rules.UserSettings{NonRoot: policy.Flag{Set: true, Policy: "baseline"}, UID: policy.Default[policy.Count]{Policy: "baseline"}, GID: policy.Default[policy.Count]{Policy: "baseline"}, NoRootGroup: policy.Flag{Policy: "baseline"}}},
 		"working_directory": {Settings: &rules.WorkingDirectorySettings{}},
 	}}, nil
@@ -36,7 +50,9 @@ func baseline() (*policy.Policy, []string) {
 func restricted() (*policy.Policy, []string) {
 	return &policy.Policy{Name: "restricted", File: "built-in:restricted", Rules: map[string]policy.Setting{
 		"capabilities":      {Settings: &rules.CapabilitiesSettings{Allow: policy.AllowList{Lists: []policy.List{{Policy: "restricted", Items: []string{"CAP_NET_BIND_SERVICE"}}}}, Ambient: policy.AllowList{Lists: []policy.List{{Policy: "restricted", Items: []string{"CAP_NET_BIND_SERVICE"}}}}}},
+		"host_paths":        {Settings: &rules.HostPathsSettings{Sources: policy.AllowList{Lists: []policy.List{{Policy: "restricted", Items: []string{}}}}}},
 		"no_new_privileges": {Settings: &rules.NoNewPrivilegesSettings{}},
+		"sysctls":           {Action: 3, Settings: &rules.SysctlsSettings{}},
 		"user":              {Settings: &rules.UserSettings{NonRoot: policy.Flag{On: true, Set: true, Policy: "restricted"}, UID: policy.Default[policy.Count]{Policy: "restricted"}, GID: policy.Default[policy.Count]{Policy: "restricted"}, NoRootGroup: policy.Flag{On: true, Set: true, Policy: "restricted"}}},
 	}}, []string{"baseline"}
 }

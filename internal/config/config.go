@@ -54,7 +54,7 @@ type Policy struct {
 // Audit says how receipts are kept.
 type Audit struct {
 	Receipts  string `toml:"receipts" doc:"absolute path of the receipts file"`
-	Sync      string `toml:"sync" doc:"none, or data: each receipt is on the disk before the container starts"`
+	Sync      string `toml:"sync" doc:"none: the kernel writes receipts to the disk within about 30 seconds, and a power cut may lose the newest; data: each is on the disk before its container starts, which costs every create one fdatasync (measured: 0.3 to 1.3 ms more on a virtual disk)"`
 	OnFailure string `toml:"on_failure" doc:"deny, or allow: start the container though its receipt cannot be written"`
 }
 

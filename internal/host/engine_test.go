@@ -63,28 +63,60 @@ func TestDetect(t *testing.T) {
 
 		{"a wrapper in between", "/run/containerd/runc/k8s.io", v2 + "/k8s.io/0a", parent{exe: "/usr/bin/bash"}, "containerd", true, ""},
 		{"a parent that cannot be read", "/run/containerd/runc/k8s.io", v2 + "/k8s.io/0a", parent{err: "it is outside of this PID namespace"}, "containerd", true, ""},
-		{"a person in an engine's bundle", "/run/runc", v2 + "/k8s.io/0a", parent{exe: "/usr/bin/bash"}, "", false,
-			"the bundle's path is containerd's, but the calling process is /usr/bin/bash"},
-		{"only the bundle speaks", "", v2 + "/k8s.io/0a", parent{err: "it is outside of this PID namespace"}, "", false,
-			"the bundle's path is containerd's, but the calling process proves nothing: it is outside of this PID namespace"},
-		{"a shim that is not root's", "/run/containerd/runc/k8s.io", v2 + "/k8s.io/0a", parent{exe: "/home/ann/containerd-shim-runc-v2", err: "/home/ann is not root's alone"}, "", false,
-			"the bundle's path is containerd's, but the calling process proves nothing: /home/ann is not root's alone"},
-		{"a shim with a strange bundle", "/run/containerd/runc/k8s.io", "/tmp/bundle", shim, "", false,
-			"the calling process is " + shimExe + ", but the bundle's path is not one of its engine's"},
-		{"name spaces differ", "/run/containerd/runc/default", v2 + "/k8s.io/0a", shim, "", false,
-			"the bundle is in containerd's name space k8s.io, but --root is /run/containerd/runc/default"},
-		{"Docker's root, CRI's name space", "/run/docker/runtime-runc/k8s.io", v2 + "/k8s.io/0a", shim, "", false,
-			"the bundle is in containerd's name space k8s.io, but --root /run/docker/runtime-runc/k8s.io is Docker's"},
-		{"podman's bundle, containerd's root", "/run/containerd/runc/k8s.io", podmanB, byPodman, "", false,
-			"the bundle's path is containers/storage's, but --root /run/containerd/runc/k8s.io is containerd's"},
-		{"podman's bundle, a shim", "", podmanB, shim, "", false,
-			"the bundle's path is containers/storage's, but the calling process is " + shimExe},
-		{"a conmon of neither", "", podmanB, conmon("-c", "f2", "--exit-command", "/home/ann/cleanup"), "", false,
-			"the bundle's path is containers/storage's, but the calling process is /usr/bin/conmon"},
-		{"conmon without arguments", "", podmanB, parent{exe: "/usr/bin/conmon"}, "", false,
-			"the bundle's path is containers/storage's, but the calling process is /usr/bin/conmon"},
-		{"docker build's bundle, buildah", "", "/var/lib/docker/buildkit/executor/k3x", parent{exe: "/usr/bin/buildah"}, "", false,
-			"the bundle's path is buildkit's, but the calling process is /usr/bin/buildah"},
+		{
+			"a person in an engine's bundle", "/run/runc", v2 + "/k8s.io/0a",
+			parent{exe: "/usr/bin/bash"},
+			"", false,
+			"the bundle's path is containerd's, but the calling process is /usr/bin/bash",
+		},
+		{
+			"only the bundle speaks", "", v2 + "/k8s.io/0a",
+			parent{err: "it is outside of this PID namespace"},
+			"", false,
+			"the bundle's path is containerd's, but the calling process proves nothing: it is outside of this PID namespace",
+		},
+		{
+			"a shim that is not root's", "/run/containerd/runc/k8s.io", v2 + "/k8s.io/0a",
+			parent{exe: "/home/ann/containerd-shim-runc-v2", err: "/home/ann is not root's alone"},
+			"", false,
+			"the bundle's path is containerd's, but the calling process proves nothing: /home/ann is not root's alone",
+		},
+		{
+			"a shim with a strange bundle", "/run/containerd/runc/k8s.io", "/tmp/bundle", shim, "", false,
+			"the calling process is " + shimExe + ", but the bundle's path is not one of its engine's",
+		},
+		{
+			"name spaces differ", "/run/containerd/runc/default", v2 + "/k8s.io/0a", shim, "", false,
+			"the bundle is in containerd's name space k8s.io, but --root is /run/containerd/runc/default",
+		},
+		{
+			"Docker's root, CRI's name space", "/run/docker/runtime-runc/k8s.io", v2 + "/k8s.io/0a", shim, "", false,
+			"the bundle is in containerd's name space k8s.io, but --root /run/docker/runtime-runc/k8s.io is Docker's",
+		},
+		{
+			"podman's bundle, containerd's root", "/run/containerd/runc/k8s.io", podmanB, byPodman, "", false,
+			"the bundle's path is containers/storage's, but --root /run/containerd/runc/k8s.io is containerd's",
+		},
+		{
+			"podman's bundle, a shim", "", podmanB, shim, "", false,
+			"the bundle's path is containers/storage's, but the calling process is " + shimExe,
+		},
+		{
+			"a conmon of neither", "", podmanB, conmon("-c", "f2", "--exit-command", "/home/ann/cleanup"), "", false,
+			"the bundle's path is containers/storage's, but the calling process is /usr/bin/conmon",
+		},
+		{
+			"conmon without arguments", "", podmanB,
+			parent{exe: "/usr/bin/conmon"},
+			"", false,
+			"the bundle's path is containers/storage's, but the calling process is /usr/bin/conmon",
+		},
+		{
+			"docker build's bundle, buildah", "", "/var/lib/docker/buildkit/executor/k3x",
+			parent{exe: "/usr/bin/buildah"},
+			"", false,
+			"the bundle's path is buildkit's, but the calling process is /usr/bin/buildah",
+		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -121,8 +153,16 @@ func TestLast(t *testing.T) {
 		n    int
 		want string
 	}{
-		{"/a/b/c", 0, "c"}, {"/a/b/c", 1, "b"}, {"/a/b/c", 2, "a"}, {"/a/b/c", 3, ""}, {"/a//b/c//", 1, "b"},
-		{"c", 0, "c"}, {"c", 1, ""}, {"", 0, ""}, {"/", 0, ""}, {"/", 1, ""},
+		{"/a/b/c", 0, "c"},
+		{"/a/b/c", 1, "b"},
+		{"/a/b/c", 2, "a"},
+		{"/a/b/c", 3, ""},
+		{"/a//b/c//", 1, "b"},
+		{"c", 0, "c"},
+		{"c", 1, ""},
+		{"", 0, ""},
+		{"/", 0, ""},
+		{"/", 1, ""},
 	} {
 		if got := last(c.path, c.n); got != c.want {
 			t.Errorf("last(%q, %d) = %q, want %q", c.path, c.n, got, c.want)

@@ -39,6 +39,13 @@ func Collect(in Invocation) *policy.Facts { return collect("", in) }
 
 // collect reads below root, which is empty but in tests.
 func collect(root string, in Invocation) *policy.Facts {
+	return gather(root, in, func(rootless bool) origin {
+		return detect(signals{root: in.Root, bundle: in.Bundle, parent: readParent(root, unix.Getppid(), rootless)})
+	})
+}
+
+// gather is collect with the engine found as find says.
+func gather(root string, in Invocation, find func(rootless bool) origin) *policy.Facts {
 	f := &policy.Facts{
 		Now:      in.Now,
 		Handler:  in.Handler,
@@ -54,7 +61,7 @@ func collect(root string, in Invocation) *policy.Facts {
 	f.Capabilities = boundingSet()
 	owner := ""
 	f.Rootless, owner = rootless(root)
-	from := detect(signals{root: in.Root, bundle: in.Bundle, parent: readParent(root, unix.Getppid(), f.Rootless)})
+	from := find(f.Rootless)
 	f.Engine = from.engine
 	f.Identity = identify(from, &in)
 	f.Identity.User = owner

@@ -23,8 +23,10 @@ func fakeNode(t *testing.T, files map[string]string) string {
 }
 
 func TestCollect(t *testing.T) {
-	f := Collect(Invocation{Now: 7, Bundle: "/tmp", Handler: "runward", Runtime: "runc",
-		Annotations: map[string]string{"io.kubernetes.cri.sandbox-namespace": "kube-system"}})
+	f := Collect(Invocation{
+		Now: 7, Bundle: "/tmp", Handler: "runward", Runtime: "runc",
+		Annotations: map[string]string{"io.kubernetes.cri.sandbox-namespace": "kube-system"},
+	})
 	if f.Now != 7 || f.Bundle != "/tmp" || f.Handler != "runward" || f.Runtime != "runc" || f.Engine != "" {
 		t.Errorf("%+v", f)
 	}
@@ -68,8 +70,10 @@ func TestCollectUnderAnEngine(t *testing.T) {
 	must(t, os.WriteFile(shim, nil, 0o755))
 	must(t, os.Remove(proc+"/exe"))
 	must(t, os.Symlink(shim, proc+"/exe"))
-	f = collect(root, Invocation{Root: "/run/containerd/runc/k8s.io", Bundle: "/run/containerd/io.containerd.runtime.v2.task/k8s.io/1",
-		Annotations: map[string]string{"io.kubernetes.cri.container-type": "sandbox", "io.kubernetes.cri.sandbox-namespace": "shop"}})
+	f = collect(root, Invocation{
+		Root: "/run/containerd/runc/k8s.io", Bundle: "/run/containerd/io.containerd.runtime.v2.task/k8s.io/1",
+		Annotations: map[string]string{"io.kubernetes.cri.container-type": "sandbox", "io.kubernetes.cri.sandbox-namespace": "shop"},
+	})
 	if f.Engine != "containerd" || f.Identity.Kind != "sandbox" || f.Identity.Namespace != "shop" || f.Rootless {
 		t.Errorf("%q, %+v", f.Engine, f.Identity)
 	}
@@ -152,8 +156,10 @@ func TestAppArmor(t *testing.T) {
 }
 
 func BenchmarkCollect(b *testing.B) {
-	in := Invocation{Root: "/run/containerd/runc/k8s.io", Bundle: "/run/containerd/io.containerd.runtime.v2.task/k8s.io/1",
-		Annotations: map[string]string{"io.kubernetes.cri.container-type": "sandbox", "io.kubernetes.cri.sandbox-namespace": "shop"}}
+	in := Invocation{
+		Root: "/run/containerd/runc/k8s.io", Bundle: "/run/containerd/io.containerd.runtime.v2.task/k8s.io/1",
+		Annotations: map[string]string{"io.kubernetes.cri.container-type": "sandbox", "io.kubernetes.cri.sandbox-namespace": "shop"},
+	}
 	b.ReportAllocs()
 	for b.Loop() {
 		Collect(in)

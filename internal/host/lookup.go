@@ -1,6 +1,7 @@
 package host
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 
@@ -53,19 +54,19 @@ func (r *resolver) resolve(path string) policy.File {
 		}
 		path = r.bundle + "/" + path
 	}
-	fd, magic, err := openPath(path)
+	fd, met, err := openPath(path)
 	switch {
-	case err == unix.ENOENT:
+	case errors.Is(err, unix.ENOENT):
 		return r.missing(path)
 	case err != nil:
 		return unresolved(path, reason(err))
 	}
 	defer unix.Close(fd)
-	return r.describe(path, fd, magic)
+	return r.describe(path, fd, met)
 }
 
 // describe says what an open path leads to.
-func (r *resolver) describe(path string, fd int, magic bool) policy.File {
+func (r *resolver) describe(path string, fd int, met way) policy.File {
 	var st unix.Stat_t
 	var fs unix.Statfs_t
 	if err := unix.Fstat(fd, &st); err != nil {
@@ -75,18 +76,20 @@ func (r *resolver) describe(path string, fd int, magic bool) policy.File {
 		return unresolved(path, reason(err))
 	}
 	f := policy.File{
-		Type: fileType(st.Mode), Dev: st.Dev, Ino: st.Ino, UID: st.Uid, GID: st.Gid,
-		Mode: st.Mode & 0o7777, FS: int64(fs.Type), Magic: magic,
+		Path: path, Type: fileType(st.Mode), Dev: st.Dev, Ino: st.Ino, UID: st.Uid, GID: st.Gid,
+		Mode: st.Mode & 0o7777, FS: int64(fs.Type), Magic: met == magical,
 	}
 	if f.Type == policy.CharDevice || f.Type == policy.BlockDevice {
 		f.Rdev = st.Rdev
 	}
-	canonical, err := descriptorPath(fd)
-	if err != nil {
-		return unresolved(path, reason(err))
+	if met != straight || !isClean(path) {
+		canonical, err := descriptorPath(fd)
+		if err != nil {
+			return unresolved(path, reason(err))
+		}
+		f.Path = canonical
 	}
-	f.Path = canonical
-	if magic {
+	if met == magical {
 		r.unmark(&f, path)
 	}
 	f.Magic = f.Magic || r.ownProc(f.Path)
@@ -112,16 +115,16 @@ func (r *resolver) missing(path string) policy.File {
 		if name == ".." {
 			return unresolved(path, `".." follows something that is missing`)
 		}
-		fd, through, err := openPath(dir)
-		magic = magic || through
-		if err == unix.ENOENT {
+		fd, met, err := openPath(dir)
+		magic = magic || met == magical
+		if errors.Is(err, unix.ENOENT) {
 			path, rest = dir, join(name, rest)
 			continue
 		}
 		if err != nil {
 			return unresolved(path, reason(err))
 		}
-		above := r.describe(dir, fd, through)
+		above := r.describe(dir, fd, met)
 		target, err := readlink(fd, name)
 		_ = unix.Close(fd) // Only looked at.
 		switch {
@@ -135,8 +138,6 @@ func (r *resolver) missing(path string) policy.File {
 				target = above.Path + "/" + target
 			}
 			path, rest = strings.TrimSuffix(target+"/"+rest, "/"), ""
-		case hasDotDot(rest):
-			return unresolved(path, `".." follows something that is missing`)
 		default:
 			return policy.File{
 				Path:    strings.TrimSuffix(above.Path, "/") + "/" + join(name, rest),
@@ -202,19 +203,19 @@ func fileType(mode uint32) policy.FileType {
 
 // reason gives an errno in words that engines do not search a message for.
 func reason(err error) string {
-	switch err {
-	case unix.ELOOP:
+	switch {
+	case errors.Is(err, unix.ELOOP):
 		return "its symbolic links lead in a circle"
-	case unix.ENAMETOOLONG:
+	case errors.Is(err, unix.ENAMETOOLONG):
 		return "the path is too long"
-	case unix.ENOTDIR:
+	case errors.Is(err, unix.ENOTDIR):
 		return "a part of the path is not a directory"
-	case unix.EACCES, unix.EPERM:
+	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
 		return "uid " + strconv.Itoa(unix.Geteuid()) + " may not look at it"
-	case unix.ENOENT:
+	case errors.Is(err, unix.ENOENT):
 		return "it was removed while it was looked at"
 	}
-	if errno, ok := err.(unix.Errno); ok {
+	if errno, ok := errors.AsType[unix.Errno](err); ok {
 		return "it cannot be looked at (errno " + strconv.Itoa(int(errno)) + ")"
 	}
 	return "it cannot be looked at"

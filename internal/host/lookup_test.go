@@ -193,6 +193,7 @@ func TestLookupMagic(t *testing.T) {
 		dir := place(t)
 		self := strconv.Itoa(os.Getpid())
 		other := strconv.Itoa(os.Getppid()) // Not 1: some sandboxes' root may not look at that one.
+		must(t, os.MkdirAll(dir+"/"+self+"/x", 0o755))
 		must(t, os.Symlink("/proc/"+other+"/root", dir+"/to-root"))
 		must(t, os.Symlink("/proc/"+other+"/ns/net", dir+"/to-net"))
 		must(t, os.Symlink("/proc/self/ns/uts", dir+"/to-uts"))
@@ -310,10 +311,7 @@ func TestLookupBindMounts(t *testing.T) {
 	must(t, os.MkdirAll(dir+"/other", 0o755))
 	must(t, os.WriteFile(dir+"/netns", nil, 0o600))
 	parent := "/proc/" + strconv.Itoa(os.Getppid())
-	done := make(chan struct{})
-	go func() {
-		runtime.LockOSThread() // Never unlocked: the thread is thrown away.
-		defer close(done)
+	onThread(t, func() {
 		must(t, unix.Unshare(unix.CLONE_FS|unix.CLONE_NEWNS))
 		must(t, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
 		must(t, unix.Mount(dir+"/real", dir+"/other", "", unix.MS_BIND, ""))
@@ -344,13 +342,30 @@ func TestLookupBindMounts(t *testing.T) {
 		if f := r.Lookup(dir + "/tmpfs"); f.FS != unix.TMPFS_MAGIC {
 			t.Errorf("%+v", f)
 		}
-	}()
-	<-done
+	})
 	mounts, err := os.ReadFile("/proc/self/mounts")
 	must(t, err)
 	if strings.Contains(string(mounts), dir) {
 		t.Error("something stayed mounted")
 	}
+}
+
+// onThread runs f on a thread that is thrown away after it. That cannot be the
+// process's first thread, which Go keeps, and which /proc/self speaks of.
+func onThread(t *testing.T, f func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread()
+		if unix.Gettid() == unix.Getpid() {
+			defer runtime.UnlockOSThread()
+			onThread(t, f) // While we hold the first, it is another.
+			return
+		}
+		f() // Not unlocked: the thread dies with the goroutine.
+	}()
+	<-done
 }
 
 // No path makes Lookup panic or wait, and every answer keeps the contract.

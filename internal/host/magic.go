@@ -14,7 +14,7 @@ import (
 func (r *resolver) unmark(f *policy.File, path string) {
 	for range 40 {
 		dir, name := split(path)
-		fd, magic, err := openPath(dir)
+		fd, met, err := openPath(dir)
 		if err != nil {
 			return
 		}
@@ -23,7 +23,7 @@ func (r *resolver) unmark(f *policy.File, path string) {
 		proc := isProc(fd)
 		_ = unix.Close(fd) // Only looked at.
 		switch {
-		case err != nil || notLink != nil || magic:
+		case err != nil || notLink != nil || met == magical:
 			return
 		case !proc || ordinaryInProc(target):
 			if target == "" || target[0] != '/' {

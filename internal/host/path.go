@@ -1,28 +1,46 @@
 package host
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-// openPath opens whatever a path leads to, without doing anything to it, and
-// tells whether the way leads through a magic link of procfs.
-func openPath(path string) (fd int, magic bool, err error) {
-	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_MAGICLINKS}
-	fd, err = retryOpen(func() (int, error) { return openat2(unix.AT_FDCWD, path, &how) })
-	switch err {
-	case nil:
-		return fd, false, nil
-	case unix.ELOOP: // A magic link, or a circle.
-		fd, err = openFollow(path)
-		return fd, err == nil, err
-	case unix.ENOSYS, unix.EPERM: // Before Linux 5.6, and below seccomp filters of that time.
-		fd, err = openFollow(path)
-		return fd, err == nil && walksThroughMagic(path), err
+// A way is what was met on the way to an open file.
+type way uint8
+
+const (
+	straight way = iota // no link at all
+	linked              // symbolic links
+	magical             // a magic link of procfs
+)
+
+// openPath opens whatever a path leads to, without doing anything to it. Most
+// paths have no link, and of those the kernel need not be asked where they lead.
+func openPath(path string) (fd int, met way, err error) {
+	fd, err = openResolve(path, unix.RESOLVE_NO_SYMLINKS)
+	if errors.Is(err, unix.ELOOP) {
+		met = linked
+		fd, err = openResolve(path, unix.RESOLVE_NO_MAGICLINKS)
 	}
-	return -1, false, err
+	switch {
+	case errors.Is(err, unix.ELOOP): // A magic link, or a circle.
+		met = magical
+		fd, err = openFollow(path)
+	case errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EPERM): // Before Linux 5.6, and below seccomp filters of that time.
+		met = linked
+		if fd, err = openFollow(path); err == nil && walksThroughMagic(path) {
+			met = magical
+		}
+	}
+	return fd, met, err
+}
+
+func openResolve(path string, resolve uint64) (int, error) {
+	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: resolve}
+	return retryOpen(func() (int, error) { return openat2(unix.AT_FDCWD, path, &how) })
 }
 
 // openat2 is replaced in tests by what an old kernel answers.
@@ -34,7 +52,7 @@ func openFollow(path string) (int, error) {
 
 func retryOpen(open func() (int, error)) (int, error) {
 	for {
-		if fd, err := open(); err != unix.EINTR {
+		if fd, err := open(); !errors.Is(err, unix.EINTR) {
 			return fd, err
 		}
 	}
@@ -131,6 +149,20 @@ func join(name, rest string) string {
 		return rest
 	}
 	return name + "/" + rest
+}
+
+// isClean tells whether a path's text is what the kernel would call it, if no
+// name in it is a link.
+func isClean(path string) bool {
+	if path == "/" {
+		return true
+	}
+	for name := range strings.SplitSeq(path[1:], "/") {
+		if name == "" || name == "." || name == ".." {
+			return false
+		}
+	}
+	return true
 }
 
 // hasDotDot tells whether ".." is one of a path's names.

@@ -184,7 +184,8 @@ func referenceParse(raw []byte) (any, error) {
 func checkParse(t interface {
 	Helper()
 	Fatalf(string, ...any)
-}, raw []byte) *Doc {
+}, raw []byte,
+) *Doc {
 	t.Helper()
 	d, err := Parse(raw, DefaultLimits())
 	want, refErr := referenceParse(raw)

@@ -36,14 +36,20 @@ func asUser(t *testing.T, uid int, f func()) {
 	})
 }
 
-// onThread runs f on a thread that is thrown away after it.
+// onThread runs f on a thread that is thrown away after it. That cannot be the
+// process's first thread, which Go keeps, and which /proc/self speaks of.
 func onThread(t *testing.T, f func()) {
 	t.Helper()
 	done := make(chan struct{})
 	go func() {
-		runtime.LockOSThread() // Never unlocked: the thread dies with the goroutine.
 		defer close(done)
-		f()
+		runtime.LockOSThread()
+		if unix.Gettid() == unix.Getpid() {
+			defer runtime.UnlockOSThread()
+			onThread(t, f) // While we hold the first, it is another.
+			return
+		}
+		f() // Not unlocked: the thread dies with the goroutine.
 	}()
 	<-done
 }

@@ -32,8 +32,10 @@ func TestApply(t *testing.T) {
 		{"A.3", `{ "baz": "qux", "foo": "bar" }`, `[{"op":"remove","path":"/baz"}]`, `{ "foo": "bar" }`},
 		{"A.4", `{ "foo": [ "bar", "qux", "baz" ] }`, `[{"op":"remove","path":"/foo/1"}]`, `{ "foo": [ "bar", "baz" ] }`},
 		{"A.5", `{ "baz": "qux", "foo": "bar" }`, `[{"op":"replace","path":"/baz","value":"boo"}]`, `{ "baz": "boo", "foo": "bar" }`},
-		{"A.6", `{"foo":{"bar":"baz","waldo":"fred"},"qux":{"corge":"grault"}}`, `[{"op":"move","from":"/foo/waldo","path":"/qux/thud"}]`,
-			`{"foo":{"bar":"baz"},"qux":{"corge":"grault","thud":"fred"}}`},
+		{
+			"A.6", `{"foo":{"bar":"baz","waldo":"fred"},"qux":{"corge":"grault"}}`, `[{"op":"move","from":"/foo/waldo","path":"/qux/thud"}]`,
+			`{"foo":{"bar":"baz"},"qux":{"corge":"grault","thud":"fred"}}`,
+		},
 		{"A.7", `{ "foo": [ "all", "grass", "cows", "eat" ] }`, `[{"op":"move","from":"/foo/1","path":"/foo/3"}]`, `{ "foo": [ "all", "cows", "eat","grass" ] }`},
 		{"A.8", `{"baz":"qux","foo":["a",2,"c"]}`, `[{"op":"test","path":"/baz","value":"qux"},{"op":"test","path":"/foo/1","value":2}]`, `{"baz":"qux","foo":["a",2,"c"]}`},
 		{"A.10", `{ "foo": "bar" }`, `[{"op":"add","path":"/child","value":{ "grandchild": { } }}]`, `{ "foo": "bar","child":{ "grandchild": { } } }`},
@@ -54,8 +56,10 @@ func TestApply(t *testing.T) {
 		{"copy apart", `{"a":{"b":1}}`, `[{"op":"copy","from":"/a","path":"/c"},{"op":"replace","path":"/c/b","value":2}]`, `{"a":{"b":1},"c":{"b":2}}`},
 		{"move onto itself", `{"a": 1}`, `[{"op":"move","from":"/a","path":"/a"}]`, `{"a": 1}`},
 		{"empty patch", ` {"a": 1}`, `[]`, ` {"a": 1}`},
-		{"test equal", `{"a":[1.0,{"x":1e2,"y":0}],"b":12345678901234567890}`,
-			`[{"op":"test","path":"","value":{"b":12345678901234567890,"a":[1,{"y":-0.0,"x":100}]}}]`, `{"a":[1.0,{"x":1e2,"y":0}],"b":12345678901234567890}`},
+		{
+			"test equal", `{"a":[1.0,{"x":1e2,"y":0}],"b":12345678901234567890}`,
+			`[{"op":"test","path":"","value":{"b":12345678901234567890,"a":[1,{"y":-0.0,"x":100}]}}]`, `{"a":[1.0,{"x":1e2,"y":0}],"b":12345678901234567890}`,
+		},
 	} {
 		got, err := Apply([]byte(c.doc), jsondoc.DefaultLimits(), mustPatch(t, c.patch))
 		if err != nil || string(got) != c.want {
@@ -456,8 +460,16 @@ func TestSameNumber(t *testing.T) {
 		a, b string
 		want bool
 	}{
-		{"1", "1.0", true}, {"100", "1e2", true}, {"0.01", "1E-2", true}, {"-0", "0.0e9", true}, {"10", "1", false},
-		{"-1", "1", false}, {"1e400", "1e401", false}, {"1e99999999999", "10e99999999998", false}, {"120", "12", false}, {"0.1e1", "1", true},
+		{"1", "1.0", true},
+		{"100", "1e2", true},
+		{"0.01", "1E-2", true},
+		{"-0", "0.0e9", true},
+		{"10", "1", false},
+		{"-1", "1", false},
+		{"1e400", "1e401", false},
+		{"1e99999999999", "10e99999999998", false},
+		{"120", "12", false},
+		{"0.1e1", "1", true},
 	} {
 		if got := sameNumber(c.a, c.b); got != c.want {
 			t.Errorf("%s %s: %v", c.a, c.b, got)

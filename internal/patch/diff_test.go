@@ -62,38 +62,62 @@ func TestMake(t *testing.T) {
 		{"nil pointer for an empty object", `{"linux":{"intelRdt":{}}}`, func(s *specs.Spec) { s.Linux.IntelRdt = nil }, `[{"op":"remove","path":"/linux/intelRdt"}]`},
 		{"pointer to zero", `{"process":{}}`, func(s *specs.Spec) { s.Process.OOMScoreAdj = &zero }, `[{"op":"add","path":"/process/oomScoreAdj","value":0}]`},
 		{"pointer becomes zero", `{"process":{"oomScoreAdj":7}}`, func(s *specs.Spec) { s.Process.OOMScoreAdj = &zero }, `[{"op":"replace","path":"/process/oomScoreAdj","value":0}]`},
-		{"pointer to bool", `{"linux":{"resources":{"memory":{"disableOOMKiller":false}}}}`, func(s *specs.Spec) { s.Linux.Resources.Memory.DisableOOMKiller = &truth },
-			`[{"op":"replace","path":"/linux/resources/memory/disableOOMKiller","value":true}]`},
-		{"map", `{"annotations":{"b/c":"1","d":"2","e":"3"}}`, func(s *specs.Spec) { s.Annotations = map[string]string{"a": "0", "b/c": "1", "d": ""} },
-			`[{"op":"add","path":"/annotations/a","value":"0"},{"op":"replace","path":"/annotations/d","value":""},{"op":"remove","path":"/annotations/e"}]`},
+		{
+			"pointer to bool", `{"linux":{"resources":{"memory":{"disableOOMKiller":false}}}}`, func(s *specs.Spec) { s.Linux.Resources.Memory.DisableOOMKiller = &truth },
+			`[{"op":"replace","path":"/linux/resources/memory/disableOOMKiller","value":true}]`,
+		},
+		{
+			"map", `{"annotations":{"b/c":"1","d":"2","e":"3"}}`, func(s *specs.Spec) { s.Annotations = map[string]string{"a": "0", "b/c": "1", "d": ""} },
+			`[{"op":"add","path":"/annotations/a","value":"0"},{"op":"replace","path":"/annotations/d","value":""},{"op":"remove","path":"/annotations/e"}]`,
+		},
 		{"map gone", `{"annotations":{"b":"1"}}`, func(s *specs.Spec) { s.Annotations = map[string]string{} }, `[{"op":"remove","path":"/annotations"}]`},
-		{"map value says something by being there", `{"linux":{"netDevices":{}}}`, func(s *specs.Spec) { s.Linux.NetDevices = map[string]specs.LinuxNetDevice{"eth0": {}} },
-			`[{"op":"add","path":"/linux/netDevices/eth0","value":{}}]`},
-		{"slice removals", `{"process":{"args":["a","b","c","d","e"]}}`, func(s *specs.Spec) { s.Process.Args = []string{"a", "c", "e"} },
-			`[{"op":"remove","path":"/process/args/3"},{"op":"remove","path":"/process/args/1"}]`},
+		{
+			"map value says something by being there", `{"linux":{"netDevices":{}}}`, func(s *specs.Spec) { s.Linux.NetDevices = map[string]specs.LinuxNetDevice{"eth0": {}} },
+			`[{"op":"add","path":"/linux/netDevices/eth0","value":{}}]`,
+		},
+		{
+			"slice removals", `{"process":{"args":["a","b","c","d","e"]}}`, func(s *specs.Spec) { s.Process.Args = []string{"a", "c", "e"} },
+			`[{"op":"remove","path":"/process/args/3"},{"op":"remove","path":"/process/args/1"}]`,
+		},
 		{"slice to nil", `{"process":{"args":["a"]}}`, func(s *specs.Spec) { s.Process.Args = nil }, `[{"op":"remove","path":"/process/args"}]`},
-		{"slice to empty without omitempty", `{"linux":{"seccomp":{"syscalls":[{"names":["a"],"action":"x"}]}}}`,
-			func(s *specs.Spec) { s.Linux.Seccomp.Syscalls[0].Names = []string{} }, `[{"op":"replace","path":"/linux/seccomp/syscalls/0/names","value":[]}]`},
-		{"slice append", `{"process":{"args":["a"]}}`, func(s *specs.Spec) { s.Process.Args = []string{"a", "b", "c"} },
-			`[{"op":"add","path":"/process/args/-","value":"b"},{"op":"add","path":"/process/args/-","value":"c"}]`},
-		{"slice insert", `{"process":{"args":["a","d"]}}`, func(s *specs.Spec) { s.Process.Args = []string{"a", "b", "c", "d"} },
-			`[{"op":"add","path":"/process/args/1","value":"b"},{"op":"add","path":"/process/args/2","value":"c"}]`},
-		{"slice scattered", `{"process":{"args":["a","d"]}}`, func(s *specs.Spec) { s.Process.Args = []string{"x", "a", "y", "d", "z"} },
-			`[{"op":"add","path":"/process/args/0","value":"x"},{"op":"add","path":"/process/args/2","value":"y"},{"op":"add","path":"/process/args/-","value":"z"}]`},
-		{"slice element by element", `{"process":{"args":["a","b"]}}`, func(s *specs.Spec) { s.Process.Args = []string{"a", "c"} },
-			`[{"op":"replace","path":"/process/args/1","value":"c"}]`},
-		{"slice unlike", `{"process":{"args":["a","b","c"]}}`, func(s *specs.Spec) { s.Process.Args = []string{"x", "y"} },
-			`[{"op":"remove","path":"/process/args/2"},{"op":"replace","path":"/process/args/0","value":"x"},{"op":"replace","path":"/process/args/1","value":"y"}]`},
-		{"one mount gone, one changed", `{"mounts":[{"destination":"/a","x":1},{"destination":"/b","x":2},{"destination":"/c","x":3,"options":["rw"]}]}`,
+		{
+			"slice to empty without omitempty", `{"linux":{"seccomp":{"syscalls":[{"names":["a"],"action":"x"}]}}}`,
+			func(s *specs.Spec) { s.Linux.Seccomp.Syscalls[0].Names = []string{} }, `[{"op":"replace","path":"/linux/seccomp/syscalls/0/names","value":[]}]`,
+		},
+		{
+			"slice append", `{"process":{"args":["a"]}}`, func(s *specs.Spec) { s.Process.Args = []string{"a", "b", "c"} },
+			`[{"op":"add","path":"/process/args/-","value":"b"},{"op":"add","path":"/process/args/-","value":"c"}]`,
+		},
+		{
+			"slice insert", `{"process":{"args":["a","d"]}}`, func(s *specs.Spec) { s.Process.Args = []string{"a", "b", "c", "d"} },
+			`[{"op":"add","path":"/process/args/1","value":"b"},{"op":"add","path":"/process/args/2","value":"c"}]`,
+		},
+		{
+			"slice scattered", `{"process":{"args":["a","d"]}}`, func(s *specs.Spec) { s.Process.Args = []string{"x", "a", "y", "d", "z"} },
+			`[{"op":"add","path":"/process/args/0","value":"x"},{"op":"add","path":"/process/args/2","value":"y"},{"op":"add","path":"/process/args/-","value":"z"}]`,
+		},
+		{
+			"slice element by element", `{"process":{"args":["a","b"]}}`, func(s *specs.Spec) { s.Process.Args = []string{"a", "c"} },
+			`[{"op":"replace","path":"/process/args/1","value":"c"}]`,
+		},
+		{
+			"slice unlike", `{"process":{"args":["a","b","c"]}}`, func(s *specs.Spec) { s.Process.Args = []string{"x", "y"} },
+			`[{"op":"remove","path":"/process/args/2"},{"op":"replace","path":"/process/args/0","value":"x"},{"op":"replace","path":"/process/args/1","value":"y"}]`,
+		},
+		{
+			"one mount gone, one changed", `{"mounts":[{"destination":"/a","x":1},{"destination":"/b","x":2},{"destination":"/c","x":3,"options":["rw"]}]}`,
 			func(s *specs.Spec) {
 				s.Mounts = []specs.Mount{s.Mounts[0], {Destination: "/c", Options: []string{"ro"}}}
 			},
-			`[{"op":"remove","path":"/mounts/1"},{"op":"replace","path":"/mounts/1/options/0","value":"ro"}]`},
-		{"one mount new, one changed", `{"mounts":[{"destination":"/a"},{"destination":"/c","type":"bind"}]}`,
+			`[{"op":"remove","path":"/mounts/1"},{"op":"replace","path":"/mounts/1/options/0","value":"ro"}]`,
+		},
+		{
+			"one mount new, one changed", `{"mounts":[{"destination":"/a"},{"destination":"/c","type":"bind"}]}`,
 			func(s *specs.Spec) {
 				s.Mounts = []specs.Mount{{Destination: "/a", Type: "tmpfs"}, {Destination: "/b"}, {Destination: "/c"}}
 			},
-			`[{"op":"add","path":"/mounts/0/type","value":"tmpfs"},{"op":"add","path":"/mounts/1","value":{"destination":"/b"}},{"op":"remove","path":"/mounts/2/type"}]`},
+			`[{"op":"add","path":"/mounts/0/type","value":"tmpfs"},{"op":"add","path":"/mounts/1","value":{"destination":"/b"}},{"op":"remove","path":"/mounts/2/type"}]`,
+		},
 	} {
 		s := decode(t, []byte(c.doc))
 		c.change(s)

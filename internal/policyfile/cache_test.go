@@ -188,7 +188,8 @@ func TestFreshFilesAreNotKept(t *testing.T) {
 // forged writes a cache that the files would not give, but that is sound, and
 // returns the name that its policy has.
 func forged(n *node) string {
-	l := &loader{Sources: n.Sources, rules: rules.All, profiles: map[string]*policy.Policy{}, dirs: map[string]error{}, trail: &trail{began: later()}}
+	l := newLoader(n.Sources, rules.All)
+	l.trail = &trail{began: later()}
 	_, err := l.load()
 	n.must(err)
 	guards, ok := l.trail.seal(l.dirs)

@@ -3,7 +3,6 @@ package policyfile
 import (
 	"time"
 
-	"github.com/runward/runward/internal/owner"
 	"github.com/runward/runward/policy"
 )
 
@@ -30,7 +29,7 @@ func open(src Sources, rules []policy.Rule, now time.Time) (*Store, error) {
 			return s, nil
 		}
 	}
-	l := &loader{Sources: src, rules: rules, profiles: map[string]*policy.Policy{}, dirs: owner.Dirs{}}
+	l := newLoader(src, rules)
 	if src.Cache != "" {
 		l.trail = &trail{began: now}
 	}

@@ -26,10 +26,14 @@ root hands powers to programs it starts (CVE-2022-29162, CVE-2022-27650).`,
 	Since:   "0.1.0",
 	Default: policy.ActionRewrite,
 	Refs: []policy.Ref{
-		{Standard: "PSS baseline", ID: "Capabilities"}, {Standard: "PSS restricted", ID: "Capabilities"},
-		{Standard: "CIS Docker 1.6", ID: "5.4"}, {Standard: "CIS Kubernetes 1.10", ID: "5.2.8"},
-		{Standard: "CIS Kubernetes 1.10", ID: "5.2.9"}, {Standard: "CIS Kubernetes 1.10", ID: "5.2.10"},
-		{Standard: "CVE", ID: "2022-29162"}, {Standard: "CVE", ID: "2022-27650"},
+		{Standard: "PSS baseline", ID: "Capabilities"},
+		{Standard: "PSS restricted", ID: "Capabilities"},
+		{Standard: "CIS Docker 1.6", ID: "5.4"},
+		{Standard: "CIS Kubernetes 1.10", ID: "5.2.8"},
+		{Standard: "CIS Kubernetes 1.10", ID: "5.2.9"},
+		{Standard: "CIS Kubernetes 1.10", ID: "5.2.10"},
+		{Standard: "CVE", ID: "2022-29162"},
+		{Standard: "CVE", ID: "2022-27650"},
 	},
 }, checkCapabilities)
 

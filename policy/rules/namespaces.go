@@ -22,18 +22,24 @@ var Namespaces = policy.NewRule(policy.Rule{
 	Title: "The container has namespaces of its own",
 	Doc: `A namespace is the host's where its type is absent from linux.namespaces, or where a path leads to it: paths are
 compared by device and inode with those of process 1. The host's pid, network and ipc namespaces are refused, since the container
-asked for them and a fresh network would have no interface; uts and cgroup are added. The mount namespace must be new. Joining
+asked for them and a fresh network would have no interface; uts and cgroup are added, cgroup only on version 2: on version 1
+no engine gives one by itself, and systemd in a container does not start in one. The mount namespace must be new. Joining
 another container's namespace, as the containers of a pod do, is allowed. A path that leads nowhere, or to something that is no namespace,
 is refused, and so are types given twice and types that runtimes do not know. The mappings of a user namespace must leave out the host's id 0, and neither
 overlap nor run beyond the last id.`,
 	Since:   "0.1.0",
 	Default: policy.ActionRewrite,
 	Refs: []policy.Ref{
-		{Standard: "PSS baseline", ID: "Host Namespaces"}, {Standard: "CIS Docker 1.6", ID: "5.10"},
-		{Standard: "CIS Docker 1.6", ID: "5.16"}, {Standard: "CIS Docker 1.6", ID: "5.17"},
-		{Standard: "CIS Docker 1.6", ID: "5.21"}, {Standard: "CIS Docker 1.6", ID: "5.31"},
-		{Standard: "CIS Kubernetes 1.10", ID: "5.2.3"}, {Standard: "CIS Kubernetes 1.10", ID: "5.2.4"},
-		{Standard: "CIS Kubernetes 1.10", ID: "5.2.5"}, {Standard: "CVE", ID: "2021-29922"},
+		{Standard: "PSS baseline", ID: "Host Namespaces"},
+		{Standard: "CIS Docker 1.6", ID: "5.10"},
+		{Standard: "CIS Docker 1.6", ID: "5.16"},
+		{Standard: "CIS Docker 1.6", ID: "5.17"},
+		{Standard: "CIS Docker 1.6", ID: "5.21"},
+		{Standard: "CIS Docker 1.6", ID: "5.31"},
+		{Standard: "CIS Kubernetes 1.10", ID: "5.2.3"},
+		{Standard: "CIS Kubernetes 1.10", ID: "5.2.4"},
+		{Standard: "CIS Kubernetes 1.10", ID: "5.2.5"},
+		{Standard: "CVE", ID: "2021-29922"},
 	},
 }, checkNamespaces)
 
@@ -96,6 +102,9 @@ func checkNamespaces(e *policy.Eval, s *NamespacesSettings) {
 	for _, t := range []specs.LinuxNamespaceType{
 		specs.MountNamespace, specs.PIDNamespace, specs.NetworkNamespace, specs.IPCNamespace, specs.UTSNamespace, specs.CgroupNamespace,
 	} {
+		if t == specs.CgroupNamespace && !e.Facts.CgroupV2 {
+			continue // see Doc
+		}
 		if !hasNamespace(seen, t) && !permitsHost(s, t) {
 			hostNamespace(e, "/linux/namespaces", t, "the host's "+string(t)+" namespace (none is given)",
 				func(spec *specs.Spec) {
@@ -151,8 +160,9 @@ func namespaceHint(t specs.LinuxNamespaceType) string {
 		return "use --cgroupns=private"
 	case specs.UserNamespace:
 		return "take out --userns=host, or the path"
+	default: // the engines have no option for it
+		return "take the path out"
 	}
-	return "take the path out"
 }
 
 func checkNamespacePath(e *policy.Eval, s *NamespacesSettings, i int, ns specs.LinuxNamespace) {
@@ -199,18 +209,52 @@ func namespaceAt(facts *policy.Facts, ns specs.LinuxNamespace) (host, odd string
 	if kind := kindOf(f.Path); kind != "" && kind != procName(ns.Type) {
 		return "", "this is a namespace of another type (" + kind + ")"
 	}
+	if name := initialNamespace(f.Ino); name != "" {
+		return name, ""
+	}
+	// Where process 1 may not be looked at (it has capabilities that we lack),
+	// our own namespaces stand for the host's: engines run in those.
+	seen := false
 	for _, pid := range [...]string{"1", "self"} {
 		for _, name := range namespaceFiles {
 			h := facts.Lookup("/proc/" + pid + "/ns/" + name)
-			if h.FS == nsfs && f.SameAs(h.Dev, h.Ino) {
+			if h.FS != nsfs {
+				continue
+			}
+			if f.SameAs(h.Dev, h.Ino) {
 				return name, ""
 			}
-			if h.FS != nsfs && name == procName(ns.Type) && (pid == "self" || !facts.Rootless) {
-				return "", "the host's own namespace cannot be seen to compare with"
-			}
+			seen = seen || name == procName(ns.Type)
 		}
 	}
+	if !seen {
+		return "", "the host's own namespace cannot be seen to compare with"
+	}
 	return "", ""
+}
+
+// initialNamespace names the namespace that the kernel starts with by its
+// inode, which is fixed (linux/nsfs.h, since 3.8; net and mnt since 6.17).
+func initialNamespace(ino uint64) string {
+	switch ino {
+	case 0xefffffff:
+		return "ipc"
+	case 0xeffffffe:
+		return "uts"
+	case 0xeffffffd:
+		return "user"
+	case 0xeffffffc:
+		return "pid"
+	case 0xeffffffb:
+		return "cgroup"
+	case 0xeffffffa:
+		return "time"
+	case 0xeffffff9:
+		return "net"
+	case 0xeffffff8:
+		return "mnt"
+	}
+	return ""
 }
 
 // kindOf tells the type of a namespace from its canonical path, /proc/PID/ns/NAME

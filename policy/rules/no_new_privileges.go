@@ -18,8 +18,10 @@ Images that rely on sudo, su or ping with a set-user-id bit stop working; most o
 	Since:   "0.1.0",
 	Default: policy.ActionRewrite,
 	Refs: []policy.Ref{
-		{Standard: "PSS restricted", ID: "Privilege Escalation"}, {Standard: "CIS Docker 1.6", ID: "2.14"},
-		{Standard: "CIS Docker 1.6", ID: "5.26"}, {Standard: "CIS Kubernetes 1.10", ID: "5.2.6"},
+		{Standard: "PSS restricted", ID: "Privilege Escalation"},
+		{Standard: "CIS Docker 1.6", ID: "2.14"},
+		{Standard: "CIS Docker 1.6", ID: "5.26"},
+		{Standard: "CIS Kubernetes 1.10", ID: "5.2.6"},
 	},
 }, func(e *policy.Eval, _ *NoNewPrivilegesSettings) {
 	if e.Spec.Process.NoNewPrivileges {

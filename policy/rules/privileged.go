@@ -24,8 +24,10 @@ writable; seccomp is absent or refuses nothing. Each of these is also judged alo
 	Since:   "0.1.0",
 	Default: policy.ActionDeny,
 	Refs: []policy.Ref{
-		{Standard: "PSS baseline", ID: "Privileged Containers"}, {Standard: "CIS Docker 1.6", ID: "5.5"},
-		{Standard: "CIS Kubernetes 1.10", ID: "5.2.2"}, {Standard: "NIST SP 800-190", ID: "4.4.3"},
+		{Standard: "PSS baseline", ID: "Privileged Containers"},
+		{Standard: "CIS Docker 1.6", ID: "5.5"},
+		{Standard: "CIS Kubernetes 1.10", ID: "5.2.2"},
+		{Standard: "NIST SP 800-190", ID: "4.4.3"},
 		{Standard: "MITRE ATT&CK", ID: "T1611"},
 	},
 }, checkPrivileged)

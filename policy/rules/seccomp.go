@@ -34,9 +34,12 @@ widen a filter: the runtime adds its own and refuses what is not listed. A filte
 	Since:   "0.1.0",
 	Default: policy.ActionRewrite,
 	Refs: []policy.Ref{
-		{Standard: "PSS baseline", ID: "Seccomp"}, {Standard: "PSS restricted", ID: "Seccomp"},
-		{Standard: "CIS Docker 1.6", ID: "2.17"}, {Standard: "CIS Docker 1.6", ID: "5.22"},
-		{Standard: "CIS Kubernetes 1.10", ID: "4.2.14"}, {Standard: "CIS Kubernetes 1.10", ID: "5.7.2"},
+		{Standard: "PSS baseline", ID: "Seccomp"},
+		{Standard: "PSS restricted", ID: "Seccomp"},
+		{Standard: "CIS Docker 1.6", ID: "2.17"},
+		{Standard: "CIS Docker 1.6", ID: "5.22"},
+		{Standard: "CIS Kubernetes 1.10", ID: "4.2.14"},
+		{Standard: "CIS Kubernetes 1.10", ID: "5.7.2"},
 	},
 }, checkSeccomp)
 
@@ -134,6 +137,7 @@ func refuses(a specs.LinuxSeccompAction) bool {
 	switch a {
 	case specs.ActErrno, specs.ActTrap, specs.ActKill, specs.ActKillThread, specs.ActKillProcess:
 		return true
+	default: // ALLOW and LOG; TRACE and NOTIFY, which leave it to a program; what no runtime knows
+		return false
 	}
-	return false
 }

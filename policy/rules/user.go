@@ -28,8 +28,10 @@ made for OpenShift use it on purpose, and taken from additionalGids where no_roo
 	Since:   "0.1.0",
 	Default: policy.ActionRewrite,
 	Refs: []policy.Ref{
-		{Standard: "PSS restricted", ID: "Running as Non-root"}, {Standard: "PSS restricted", ID: "Running as Non-root user"},
-		{Standard: "CIS Docker 1.6", ID: "4.1"}, {Standard: "CIS Kubernetes 1.10", ID: "5.2.7"},
+		{Standard: "PSS restricted", ID: "Running as Non-root"},
+		{Standard: "PSS restricted", ID: "Running as Non-root user"},
+		{Standard: "CIS Docker 1.6", ID: "4.1"},
+		{Standard: "CIS Kubernetes 1.10", ID: "5.2.7"},
 		{Standard: "NSA Kubernetes Hardening", ID: "non-root containers"},
 	},
 }, checkUser)

@@ -138,6 +138,9 @@ func wantLine(t *testing.T, stderr string, parts ...string) {
 	if strings.Count(stderr, "\n") != 1 || !strings.HasSuffix(stderr, "\n") {
 		t.Errorf("not one line: %q", stderr)
 	}
+	if !strings.HasPrefix(stderr, parts[0]) {
+		t.Errorf("%q does not begin with %q", stderr, parts[0])
+	}
 	rest := stderr
 	for _, part := range parts {
 		_, after, ok := strings.Cut(rest, part)

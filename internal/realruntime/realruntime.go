@@ -1,4 +1,5 @@
-package shim
+// Package realruntime finds the OCI runtime that runward stands in front of.
+package realruntime
 
 import (
 	"errors"
@@ -10,9 +11,9 @@ import (
 	"github.com/runward/runward/internal/owner"
 )
 
-// realRuntime returns the absolute path of the runtime to execute for the name
-// that runward was called by. self is this program's own path.
-func realRuntime(cfg *config.Config, handler, self string) (string, error) {
+// Find returns the absolute path of the runtime to execute for the name that
+// runward was called by. self is runward's own path, which is never the answer.
+func Find(cfg *config.Config, handler, self string) (string, error) {
 	path := cfg.Runtime.Handlers[handler]
 	if path == "" {
 		path = cfg.Runtime.Path
@@ -56,9 +57,9 @@ func firstRuntime(me os.FileInfo) (string, error) {
 	return "", errors.New("no OCI runtime is at " + strings.Join(config.RuntimePaths, ", ") + ": install runc, or set runtime.path in " + config.File())
 }
 
-// safeRuntime says that nobody but root can change the runtime: whoever can,
+// Safe says that nobody but root can change the runtime: whoever can,
 // decides over every container whatever policy says.
-func safeRuntime(path string) error {
+func Safe(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return errors.New("the real runtime " + strconv.Quote(path) + " cannot be used: " + owner.Reason(err))
@@ -66,9 +67,9 @@ func safeRuntime(path string) error {
 	return owner.Check("the real runtime "+path, info)
 }
 
-// kindOf names the runtime's family from its file name; an unknown one is held
+// Kind names the runtime's family from its file name; an unknown one is held
 // to be runc-like.
-func kindOf(path string) string {
+func Kind(path string) string {
 	name := path[strings.LastIndexByte(path, '/')+1:]
 	for _, kind := range [...]string{"crun", "youki", "runsc", "runc"} {
 		if strings.Contains(name, kind) {

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/runward/runward/internal/config"
+	"github.com/runward/runward/internal/policycheck"
+	"github.com/runward/runward/internal/policyfile"
+	"github.com/runward/runward/policy/rules"
+)
+
+func (a *app) policy() *cobra.Command {
+	cmd := &cobra.Command{Use: "policy", Short: "Check policies"}
+	group(cmd)
+	check := &cobra.Command{
+		Use:   "check [FILE|DIRECTORY|PROFILE...]",
+		Short: "Check the node's policies, or those that are named",
+		Long: `Check decodes policies as runward does and shows what each selects and which
+rules it switches on. It reports every file that is refused, with the line, and
+what decodes but likely does not do what is meant.
+
+Without arguments it checks what is installed on this node, owners and modes
+included. Named files may be anybody's, so that policies can be checked before
+they are installed.
+
+Exit codes: 0 nothing wrong; 1 warnings; 2 a policy or runward.toml is refused.`,
+		Example: `  runwardctl policy check
+  runwardctl policy check ./production.toml restricted`,
+		RunE: func(_ *cobra.Command, args []string) error { return a.runPolicyCheck(args) },
+	}
+	cmd.AddCommand(check)
+	return cmd
+}
+
+func (a *app) runPolicyCheck(names []string) error {
+	cfg, cfgErr := config.Load()
+	all, err := examine(cfg, names)
+	if err != nil {
+		return configuration(err)
+	}
+	report := policycheck.Check(all, rules.All, node(cfg, len(names) == 0))
+	if cfgErr != nil {
+		report.Problems = append([]policycheck.Problem{policycheck.ProblemOf(policycheck.Error, config.File(), cfgErr)}, report.Problems...)
+		report.Refuses = len(names) == 0
+	}
+	switch {
+	case report.Count(policycheck.Error) > 0:
+		a.code = exitUsage
+	case report.Count(policycheck.Warning) > 0:
+		a.code = exitFindings
+	}
+	return a.print(report, report.Text)
+}
+
+func examine(cfg *config.Config, names []string) ([]policyfile.Examined, error) {
+	if len(names) == 0 {
+		return policyfile.Examine(cfg.Sources(), rules.All)
+	}
+	return policyfile.ExamineNamed(cfg.Sources(), names, rules.All)
+}
+
+func node(cfg *config.Config, complete bool) policycheck.Node {
+	return policycheck.Node{
+		Now: time.Now().Unix(), Unselected: cfg.Policy.Unselected, Complete: complete,
+		TrustedAnnotations: slices.Concat(slices.Collect(maps.Values(cfg.Trust.Annotations))...),
+		TrustedLabels:      slices.Concat(slices.Collect(maps.Values(cfg.Trust.Labels))...),
+	}
+}

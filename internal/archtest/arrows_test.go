@@ -1,0 +1,151 @@
+package archtest
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// arrows says for each package which others of the module it may import. A
+// package that is not here may import none, and "..." at the end stands for
+// whatever follows. Keep them pointing one way: cmd -> shim, hooks, internal;
+// shim -> policy, policy/rules, internal; policy/rules -> policy -> patch.
+var arrows = []struct {
+	from string
+	to   []string
+}{
+	{"cmd/runward", []string{"shim"}},
+	{"cmd/...", []string{"shim", "hooks", "policy", "policy/rules", "policy/profiles", "internal/..."}},
+
+	{"shim", []string{
+		"policy", "policy/rules",
+		"internal/audit", "internal/builtin", "internal/config", "internal/host", "internal/jsondoc", "internal/ledger",
+		"internal/oci", "internal/owner", "internal/patch", "internal/policyfile", "internal/realruntime",
+	}},
+
+	{"policy/rules", []string{"policy", "internal/patch", "internal/jsondoc", "internal/nearest"}},
+	{"policy/profiles", nil},
+	{"policy", []string{"internal/patch", "internal/jsondoc", "internal/nearest"}},
+
+	// What stands on the policy's types.
+	{"internal/host", []string{"policy", "internal/oci", "internal/owner", "internal/jsondoc"}},
+	{"internal/audit", []string{"policy", "internal/patch", "internal/jsondoc", "internal/owner"}},
+	{"internal/audit/journal", []string{"policy", "internal/audit", "internal/jsondoc", "internal/owner"}},
+	{"internal/ledger", []string{"policy", "internal/jsondoc", "internal/owner", "internal/audit"}},
+	{"internal/policyfile", []string{"policy", "policy/profiles", "internal/tomlfile", "internal/owner", "internal/nearest"}},
+	{"internal/builtin", []string{"policy", "policy/rules"}},
+	{"internal/config", []string{"policy", "internal/policyfile", "internal/tomlfile", "internal/owner", "internal/nearest"}},
+	{"internal/realruntime", []string{"internal/config", "internal/owner"}},
+
+	// What only runwardctl and the generators have.
+	{"internal/display", nil},
+	{"internal/explain", []string{"policy", "internal/oci", "internal/patch", "internal/jsondoc", "internal/display"}},
+	{"internal/policycheck", []string{"policy", "internal/policyfile", "internal/tomlfile", "internal/nearest", "internal/display"}},
+	{"internal/receipts", []string{"internal/audit", "internal/audit/journal", "internal/display", "internal/explain"}},
+	{"internal/refdoc/...", []string{"policy", "policy/rules", "policy/profiles", "internal/..."}},
+
+	// The leaves, which know nothing of policy.
+	{"internal/oci", nil},
+	{"internal/patch", []string{"internal/jsondoc"}},
+	{"internal/jsondoc", nil},
+	{"internal/nearest", nil},
+	{"internal/owner", nil},
+	{"internal/tomlfile", []string{"internal/nearest"}},
+}
+
+// arrowsOf returns what a package may import: the row of its own name, else
+// the longest row with "..." that holds it.
+func arrowsOf(name string) []string {
+	var to []string
+	longest := -1
+	for _, row := range arrows {
+		if row.from == name {
+			return row.to
+		}
+		if strings.HasSuffix(row.from, "...") && under(row.from, name) && len(row.from) > longest {
+			to, longest = row.to, len(row.from)
+		}
+	}
+	return to
+}
+
+// under tells whether pattern, perhaps with "..." at its end, holds a package.
+func under(pattern, name string) bool {
+	if stem, ok := strings.CutSuffix(pattern, "/..."); ok {
+		return name == stem || strings.HasPrefix(name, stem+"/")
+	}
+	return pattern == name
+}
+
+// checkArrows complains of every import that arrows does not have. Packages
+// for tests may import anything, and no other may import one of them.
+func checkArrows(all []*pkg) []string {
+	forTests := map[string]bool{}
+	for _, p := range all {
+		forTests[p.path] = p.forTests()
+	}
+	var complaints []string
+	for _, p := range all {
+		if p.forTests() {
+			continue
+		}
+		allowed := arrowsOf(p.path)
+		for _, imported := range p.imports() {
+			to, ours := strings.CutPrefix(imported, module+"/")
+			switch {
+			case imported == "testing" || imported == "pgregory.net/rapid" || ours && forTests[to]:
+				complaints = append(complaints, p.path+" imports "+imported+", which is for tests: move the code to a _test.go file or to a package whose name ends in test")
+			case !ours:
+			case !slices.ContainsFunc(allowed, func(pattern string) bool { return under(pattern, to) }):
+				complaints = append(complaints, p.path+" -> "+to+": there is no such arrow. Turn the dependency round, pass the value in, or, "+
+					"if the architecture is to change, declare it in arrows (internal/archtest/arrows_test.go)")
+			}
+		}
+	}
+	return complaints
+}
+
+func TestArrows(t *testing.T) {
+	all := moduleSource(t)
+	report(t, checkArrows(all))
+	for _, row := range arrows {
+		exists := slices.ContainsFunc(all, func(p *pkg) bool { return under(row.from, p.path) })
+		if !exists {
+			t.Errorf("arrows has %s, which is no package: remove the row", row.from)
+		}
+	}
+}
+
+func TestArrowsFindsPlanted(t *testing.T) {
+	for _, c := range []struct {
+		from, to string
+		want     string // in the one complaint; empty: none
+	}{
+		{"cmd/runward", "shim", ""},
+		{"cmd/runward", "policy", "cmd/runward -> policy: there is no such arrow"},
+		{"cmd/runwardctl", "internal/audit/journal", ""},
+		{"shim", "internal/host", ""},
+		{"shim", "internal/refdoc", "shim -> internal/refdoc: there is no such arrow"},
+		{"policy", "internal/host", "policy -> internal/host: there is no such arrow"},
+		{"policy", "policy/rules", "policy -> policy/rules: there is no such arrow"},
+		{"policy/rules", "policy", ""},
+		{"internal/oci", "policy", "internal/oci -> policy: there is no such arrow"},
+		{"internal/patch", "internal/jsondoc", ""},
+		{"internal/jsondoc", "internal/patch", "internal/jsondoc -> internal/patch: there is no such arrow"},
+		{"internal/unheard", "internal/nearest", "internal/unheard -> internal/nearest: there is no such arrow"},
+		{"internal/audit", "internal/jsondoc/jsondoctest", "which is for tests"},
+		{"internal/policytest", "policy/rules", ""},
+	} {
+		planted := []*pkg{
+			planted(t, c.from, `package p; import _ "`+module+"/"+c.to+`"`),
+			planted(t, c.to, "package p"),
+		}
+		got := checkArrows(planted)
+		if c.want == "" && len(got) > 0 || c.want != "" && (len(got) != 1 || !strings.Contains(got[0], c.want)) {
+			t.Errorf("%s -> %s: found %q, want %q", c.from, c.to, got, c.want)
+		}
+	}
+	if got := checkArrows([]*pkg{planted(t, "shim", `package shim; import "testing"`)}); len(got) != 1 {
+		t.Errorf("an import of testing: found %q", got)
+	}
+}

@@ -1,0 +1,145 @@
+package audit
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Config says where receipts go and how they are kept.
+type Config struct {
+	// Path of the file, absolute. Its directory is created if missing (0750);
+	// both must belong to the user that runs (root), not be writable by
+	// others and not be symbolic links.
+	Path string
+	Sync Sync
+}
+
+// Sync says whether a receipt is on the disk before its container starts.
+type Sync uint8
+
+const (
+	SyncNone Sync = iota // the kernel writes it within about 30 s: a power cut may lose the newest, and Verify then says so
+	SyncData             // fdatasync for every receipt
+)
+
+// ParseSync reads the setting: none or data.
+func ParseSync(s string) (Sync, bool) {
+	switch s {
+	case "none":
+		return SyncNone, true
+	case "data":
+		return SyncData, true
+	default:
+		return SyncNone, false
+	}
+}
+
+// lockWait bounds how long a receipt waits for those of other processes. Each
+// holds the lock for well under a millisecond, or for one fdatasync.
+const lockWait = 10 * time.Second
+
+// Append links the receipt to the one before and writes it as one line. It
+// fills in Version, Time (if zero), ID (if empty), Gap, Seq, Prev and Hash, and
+// cuts what is over MaxBytes. After an error nothing of the receipt is left in
+// the file; the caller denies, unless the node's configuration says otherwise.
+func Append(cfg Config, r *Receipt) error {
+	r.Version = Version
+	if r.Time.IsZero() {
+		r.Time = time.Now()
+	}
+	r.Time = r.Time.UTC()
+	if r.ID == "" {
+		r.ID = NewID(r.Time)
+	}
+	body := bounded(r) // before the lock: others wait for it
+
+	s, err := openStore(cfg.Path)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	at, err := s.place()
+	if err != nil {
+		return s.fail("read the last receipt", err)
+	}
+	line, link := seal(appendGap(append([]byte(at.lead), body...), at.gap), len(at.lead), at.seq, at.prev)
+	if err := s.write(line, link, cfg.Sync); err != nil {
+		return err
+	}
+	r.Gap, r.Seq, r.Prev, r.Hash = at.gap, link.Seq, link.Prev, link.Hash
+	return nil
+}
+
+// place finds where the next receipt goes.
+func (s *store) place() (place, error) {
+	buf, err := readAt(s.head, 0, int64(headLen))
+	if err != nil {
+		return place{}, err
+	}
+	h, known := ParseHead(buf)
+	if known && s.endsAs(h) {
+		return place{seq: h.Seq + 1, prev: h.Hash}, nil
+	}
+	e, err := readEnd(s.log, s.size)
+	if err != nil {
+		return place{}, err
+	}
+	if known && e.last.Seq == 0 && h.File != s.ino {
+		// Rotated. Its end may be ahead of the head, if a writer was killed.
+		if old, ok := s.rotated(h.File); ok {
+			e = e.after(old)
+		}
+	}
+	return next(e, h, known), nil
+}
+
+// endsAs tells whether the file is as the head says, by its size and the last
+// receipt's hash: then nothing happened since, and the receipt, which can be
+// long, is not read again. What was changed inside it is for Verify to see.
+func (s *store) endsAs(h Head) bool {
+	if h.File != s.ino || int64(h.Size) != s.size {
+		return false
+	}
+	end := hashKey + h.Hash + hashEnd
+	buf, err := readAt(s.log, max(s.size-int64(len(end)), 0), s.size)
+	return err == nil && string(buf) == end
+}
+
+// write appends the line and moves the head, or leaves the file as it was.
+func (s *store) write(line []byte, link Link, sync Sync) error {
+	err := writeAll(s.log, line)
+	if err == nil && sync == SyncData {
+		err = s.sync()
+	}
+	if err == nil {
+		head := Head{Seq: link.Seq, File: s.ino, Size: uint64(s.size) + uint64(len(line)), Hash: link.Hash}
+		_, err = unix.Pwrite(s.head, appendHead(nil, head), 0)
+	}
+	if err == nil {
+		return nil
+	}
+	if undo := unix.Ftruncate(s.log, s.size); undo != nil {
+		return s.fail("write (and half a line is left in it)", err)
+	}
+	return s.fail("write", err)
+}
+
+// writeAll is one write: a line that is cut short is not continued, it is undone.
+func writeAll(fd int, line []byte) error {
+	n, err := unix.Write(fd, line)
+	if err == nil && n < len(line) {
+		err = unix.ENOSPC
+	}
+	return err
+}
+
+func (s *store) sync() error {
+	if err := unix.Fdatasync(s.log); err != nil {
+		return err
+	}
+	if s.size == 0 {
+		return unix.Fsync(s.dir) // the file's name
+	}
+	return nil
+}

@@ -1,0 +1,43 @@
+package display
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// JSON writes a value, indented. What Clean would spell out is escaped: it is
+// the same JSON, and harmless on a terminal.
+func (p *Printer) JSON(v any) error {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(v); err != nil {
+		return fmt.Errorf("encode as JSON: %w", err)
+	}
+	p.Text(escape(b.String()))
+	return p.Err()
+}
+
+func escape(text string) string {
+	bad := func(r rune) bool { return r > utf8.RuneSelf-2 && harmful(r) }
+	if !strings.ContainsFunc(text, bad) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		switch {
+		case !bad(r):
+			b.WriteRune(r)
+		case r < 0x10000:
+			b.WriteString(`\u` + hex(int64(r), 4))
+		default:
+			r -= 0x10000 // two halves, RFC 8259 section 7
+			b.WriteString(`\u` + hex(int64(0xd800+r>>10), 4) + `\u` + hex(int64(0xdc00+r&0x3ff), 4))
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,102 @@
+package ledger
+
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+const dirFlags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
+
+// openDir opens the ledger's directory and refuses one that others could have
+// written to. A missing one is unix.ENOENT.
+func openDir(dir string) (int, error) {
+	fd, err := unix.Open(dir, dirFlags, 0)
+	switch {
+	case err == nil:
+	case errors.Is(err, unix.ELOOP), errors.Is(err, unix.ENOTDIR):
+		return -1, errors.New("it is a symbolic link or no directory; move it away")
+	default:
+		return -1, err
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	if err := private(&st); err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// lock keeps other Puts and Sweeps out of the directory until fd is closed.
+func lock(fd int) error {
+	for {
+		if err := unix.Flock(fd, unix.LOCK_EX); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+func private(st *unix.Stat_t) error {
+	if st.Uid != uint32(os.Geteuid()) {
+		return errors.New("it belongs to another user; remove it")
+	}
+	if st.Mode&0o022 != 0 {
+		return errors.New("others can write it; remove it")
+	}
+	return nil
+}
+
+// readFile reads a regular file of at most limit bytes, or its first bytes.
+func readFile(dirfd int, name string, first, limit int64, mine bool) ([]byte, error) {
+	fd, err := unix.Openat(dirfd, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return nil, err
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size > limit {
+		return nil, errors.New("it is no regular file, or too large")
+	}
+	if mine {
+		if err := private(&st); err != nil {
+			return nil, err
+		}
+	}
+	return readSome(fd, make([]byte, min(st.Size, first)))
+}
+
+// readSome fills buf, or what of it there is.
+func readSome(fd int, buf []byte) ([]byte, error) {
+	for have := 0; ; {
+		n, err := unix.Read(fd, buf[have:])
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return nil, err
+		default:
+			if have += n; n == 0 || have == len(buf) {
+				return buf[:have], nil
+			}
+		}
+	}
+}
+
+// An opError is one line: which container, where, what went wrong.
+type opError struct {
+	what, id, dir string
+	err           error
+}
+
+func (e *opError) Error() string {
+	return e.what + " the decision about container " + e.id + " in " + e.dir + ": " + e.err.Error()
+}
+
+func (e *opError) Unwrap() error { return e.err }

@@ -1,0 +1,79 @@
+// Package ledger keeps, for every container, what was decided about it at
+// create, for the verbs that come later: one file per container under
+// /run/runward, gone when the container is.
+//
+// A missing entry is never read as "nothing was decided": those who need one
+// deny, or decide again.
+package ledger
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/runward/runward/internal/jsondoc"
+	"github.com/runward/runward/policy"
+)
+
+// Version is the form of the entries that this package writes and reads.
+const Version = 1
+
+// ErrNotFound is what Get returns if there is no entry.
+var ErrNotFound = errors.New("no decision is kept for this container")
+
+// ErrExists is what Put returns if the container exists already, or if another
+// create of the same container is under way. The runtime refuses such a create
+// too; its ceiling must not replace that of the container that lives.
+var ErrExists = errors.New("a container with this id exists already")
+
+// An Entry is the decision about one container.
+type Entry struct {
+	Version int    `json:"version"`
+	ID      string `json:"id"`     // the container's
+	Root    string `json:"root"`   // the runtime's state directory (--root), absolute; two engines may use the same id
+	Bundle  string `json:"bundle"` // absolute
+
+	Runtime  string          `json:"runtime"` // the real runtime's kind, as in policy.Facts
+	Engine   string          `json:"engine,omitempty"`
+	Handler  string          `json:"handler,omitempty"`
+	Identity policy.Identity `json:"identity"`
+
+	Created  int64          `json:"created"` // Unix seconds
+	Receipt  string         `json:"receipt"` // id
+	Policy   string         `json:"policy"`  // digest of the set of policies
+	Config   string         `json:"config"`  // sha256:... of config.json as the runtime reads it
+	Enforced bool           `json:"enforced"`
+	Ceiling  policy.Ceiling `json:"ceiling"`
+
+	// Of the process that creates the container: this one, which becomes the
+	// runtime. Put fills them in. While it lives and the runtime has not made
+	// the container's directory, the entry is not abandoned.
+	Creator      int    `json:"creator"`
+	CreatorStart uint64 `json:"creator_start"` // clock ticks since boot
+	CreatorNS    uint64 `json:"creator_ns"`    // inode of its PID namespace, in which Creator is its number
+}
+
+// maxEntry bounds an entry: what is larger is not ours.
+const maxEntry = 1 << 20
+
+func encode(e *Entry) ([]byte, error) {
+	b, err := jsondoc.Encode(make([]byte, 0, 2048), e)
+	if err == nil && len(b) > maxEntry {
+		err = errors.New(strconv.Itoa(len(b)) + " bytes are over the limit")
+	}
+	return append(b, '\n'), err
+}
+
+func decode(data []byte) (*Entry, error) {
+	doc, err := jsondoc.Parse(data, jsondoc.Limits{Bytes: maxEntry + 1, Depth: 8})
+	if err != nil {
+		return nil, err
+	}
+	e := new(Entry)
+	if err := jsondoc.Decode(doc.Root(), e); err != nil {
+		return nil, err
+	}
+	if e.Version != Version {
+		return nil, errors.New("version " + strconv.Itoa(e.Version) + " is not known here")
+	}
+	return e, nil
+}

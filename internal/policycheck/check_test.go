@@ -1,0 +1,110 @@
+package policycheck
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/runward/runward/internal/policyfile"
+	"github.com/runward/runward/policy"
+	"github.com/runward/runward/policy/rules"
+)
+
+const now = 1_800_000_000 // 2027-01-15
+
+func examined(t *testing.T, files ...string) []policyfile.Examined {
+	t.Helper()
+	var all []policyfile.Examined
+	for i, text := range files {
+		file := "/p/" + string(rune('a'+i)) + ".toml"
+		p, err := policyfile.Parse(file, []byte("version = 1\n"+text), rules.All, func(name string) (*policy.Policy, error) {
+			if name != "baseline" {
+				return nil, errors.New("no profile is called " + name)
+			}
+			return policyfile.BuiltIn(name, rules.All)
+		})
+		all = append(all, policyfile.Examined{File: file, Text: []byte("version = 1\n" + text), Policy: p, Err: err})
+	}
+	return all
+}
+
+func TestCheck(t *testing.T) {
+	complete := Node{Now: now, Unselected: "baseline", Complete: true, TrustedLabels: []string{"tier"}}
+	const base = "name = \"base\"\nextends = [\"baseline\"]\n"
+	for _, c := range []struct {
+		name  string
+		node  Node
+		files []string
+		want  []string // severity and place and message
+	}{
+		{"nothing wrong", complete, []string{base}, nil},
+		{"no policy", complete, nil, []string{`note no policy is installed: all containers are held to the profile "baseline" (policy.unselected in runward.toml)`}},
+		{
+			"some are not selected", complete,
+			[]string{base + "[[select]]\nkind = [\"build\"]\n"},
+			[]string{`note containers that no policy selects are held to the profile "baseline" (policy.unselected in runward.toml)`},
+		},
+		{
+			"and are refused",
+			Node{Complete: true, Unselected: "deny"},
+			[]string{base + "[[select]]\nkind = [\"build\"]\n"},
+			[]string{`note containers that no policy selects are refused (policy.unselected in runward.toml)`},
+		},
+		{
+			"and start as they are",
+			Node{Complete: true, Unselected: "allow"},
+			[]string{base + "[[select]]\nkind = [\"build\"]\n"},
+			[]string{`warning containers that no policy selects start as they are (policy.unselected in runward.toml); set it to "baseline" or "deny", or add a policy without [[select]]`},
+		},
+		{
+			"a kind that is none", complete,
+			[]string{base, "name = \"x\"\nextends = [\"baseline\"]\n[[select]]\nkind = [\"pod\"]\n"},
+			[]string{`warning /p/b.toml:5:1: kind "pod" is none that runward knows, so this matches nothing; known are container, sandbox, build`},
+		},
+		{
+			"an exclusion that is none", complete,
+			[]string{base, "name = \"x\"\nextends = [\"baseline\"]\n[[select]]\nengine = [\"!podmann\"]\n"},
+			[]string{`warning /p/b.toml:5:1: engine "podmann" is none that runward knows, so this matches nothing; did you mean "podman"?`},
+		},
+		{"a glob that matches one", complete, []string{base, "name = \"x\"\nextends = [\"baseline\"]\n[[select]]\nengine = [\"build*\"]\n"}, nil},
+		{
+			"a label that is trusted, one that is not", complete,
+			[]string{base, "name = \"x\"\nextends = [\"baseline\"]\n[[select]]\nlabel = { tier = [\"a\"], team = [\"b\"] }\n"},
+			[]string{`warning /p/b.toml:5:25: this matches nothing: the label "team" is not among those that runward.toml trusts; list it in [trust.labels] for the engine`},
+		},
+		{"one name twice", complete, []string{base, base}, []string{`error /p/b.toml:2:1: the name "base" is also that of /p/a.toml; rename one of them`}},
+		{"no profile, but one that everything is held to", complete, []string{base, "name = \"x\"\n[pids]\nmax = 5\n"}, nil},
+		{
+			"no profile, and the floor only records", complete,
+			[]string{base + "mode = \"audit\"\n", "name = \"x\"\n[pids]\nmax = 5\n"},
+			[]string{`warning /p/b.toml:2:1: this policy extends no profile: a container that it alone selects is held to its 1 rule(s) and to nothing else; write extends = ["baseline"] if that is not meant`},
+		},
+		{
+			"an exception that ended", complete,
+			[]string{base + "[[exception]]\nrules = [\"seccomp\"]\nmatch = { pod = [\"a\"] }\nreason = \"r\"\nexpires = 2027-01-15\n"},
+			[]string{`warning /p/a.toml:8:1: this exception ended on 2027-01-15 and no longer lets anything pass; renew it or take it out`},
+		},
+		{"one that ends tomorrow", complete, []string{base + "[[exception]]\nrules = [\"seccomp\"]\nmatch = { pod = [\"a\"] }\nreason = \"r\"\nexpires = 2027-01-16\n"}, nil},
+		{"one from a rule that another file has", complete, []string{"name = \"x\"\n[[exception]]\nrules = [\"seccomp\"]\nmatch = { pod = [\"a\"] }\nreason = \"r\"\n", base}, nil},
+		{
+			"one that speaks to a policy without the rule", complete,
+			[]string{base, "name = \"x\"\n[[exception]]\nrules = [\"seccomp\"]\nmatch = { pod = [\"a\"] }\nreason = \"r\"\npolicies = [\"x\"]\n"},
+			[]string{`warning /p/b.toml:4:1: this exception is from the rule "seccomp", which no policy among x switches on: it has no effect`},
+		},
+		{"exceptions alone, among files that are named", Node{Now: now}, []string{"name = \"x\"\n[[exception]]\nrules = [\"seccomp\"]\nmatch = { pod = [\"a\"] }\nreason = \"r\"\n"}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := Check(examined(t, c.files...), rules.All, c.node)
+			var got []string
+			for _, p := range r.Problems {
+				got = append(got, string(p.Severity)+" "+p.Place()+p.Message)
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("got:\n%q\nwant:\n%q", got, c.want)
+			}
+			if want := c.node.Complete && r.Count(Error) > 0; r.Refuses != want {
+				t.Errorf("refuses: %t", r.Refuses)
+			}
+		})
+	}
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// A node is a machine's settings: runward.toml and the policies.
+type node struct {
+	policies int    // how many files
+	selects  bool   // the container; else each another namespace
+	tight    bool   // the first takes capabilities away
+	sync     string // receipts
+	stub     string // in the place of the real runtime: quit only exits, broken cannot be executed
+}
+
+func nodes() map[string]node {
+	return map[string]node{
+		"none":                 {},
+		"5":                    {policies: 5, selects: true},
+		"5, synced":            {policies: 5, selects: true, sync: "data"},
+		"5, synced, stub":      {policies: 5, selects: true, sync: "data", stub: "quit"},
+		"5, stub":              {policies: 5, selects: true, stub: "quit"},
+		"5 that rewrite":       {policies: 5, selects: true, tight: true},
+		"1 of others":          {policies: 1},
+		"5 of others":          {policies: 5},
+		"50 of others":         {policies: 50},
+		"1000 of others":       {policies: 1000},
+		"5, broken":            {policies: 5, selects: true, stub: "broken"},
+		"1, stub":              {policies: 1, stub: "quit"},
+		"5 that rewrite, stub": {policies: 5, selects: true, tight: true, stub: "quit"},
+		"1000, stub":           {policies: 1000, stub: "quit"},
+	}
+}
+
+const policyText = `# What team %[1]d runs.
+version = 1
+name = "team-%04[1]d"
+mode = "enforce"
+%[2]s
+[capabilities]
+allow = [%[3]s]
+
+[no_new_privileges]
+
+[seccomp]
+
+[namespaces]
+
+[masked_paths]
+
+[memory]
+max = "8GiB"
+
+[pids]
+max = 4096
+`
+
+const dockerCapabilities = `
+	"CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_MKNOD",
+	"CAP_NET_BIND_SERVICE", "CAP_NET_RAW", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT",
+`
+
+// policy is the text of the node's i-th policy file.
+func (n node) policy(i int) string {
+	selector := ""
+	if !n.selects {
+		selector = fmt.Sprintf("\n[[select]]\nnamespace = [\"team-%04d\", \"team-%04d-*\"]\n", i, i)
+	}
+	capabilities := dockerCapabilities
+	if n.tight && i == 0 {
+		capabilities = `"CAP_CHOWN", "CAP_NET_BIND_SERVICE"`
+	}
+	return fmt.Sprintf(policyText, i, selector, capabilities)
+}
+
+// write makes the node's files below dir, which stands for /etc.
+func (n node) write(dir string, l *lab) error {
+	real := l.runc
+	if n.stub != "" {
+		real = l.path(n.stub)
+	}
+	policies := filepath.Join(dir, "runward", "policy.d")
+	if err := os.MkdirAll(policies, 0o755); err != nil {
+		return err
+	}
+	if n.sync == "" {
+		n.sync = "none"
+	}
+	settings := fmt.Sprintf("version = 1\n\n[runtime]\npath = %q\n\n[audit]\nsync = %q\n", real, n.sync)
+	if err := os.WriteFile(filepath.Join(dir, "runward", "runward.toml"), []byte(settings), 0o644); err != nil {
+		return err
+	}
+	for i := range n.policies {
+		if err := os.WriteFile(filepath.Join(policies, fmt.Sprintf("%04d.toml", i)), []byte(n.policy(i)), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
