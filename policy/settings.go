@@ -172,8 +172,8 @@ func (f *Forbid) meet(other setting) {
 // A Flag is a requirement: where several policies speak, one true is enough.
 type Flag struct {
 	On     bool
+	Set    bool
 	Policy string
-	set    bool
 }
 
 // UnmarshalTOML reads a boolean.
@@ -182,18 +182,18 @@ func (f *Flag) UnmarshalTOML(v any) error {
 	if !ok {
 		return errors.New("want true or false")
 	}
-	*f = Flag{On: on, set: true}
+	*f = Flag{On: on, Set: true}
 	return nil
 }
 
 // Default sets the requirement where the policy does not say; see Defaulter.
 func (f *Flag) Default(on bool) {
-	if !f.set {
-		*f = Flag{On: on, set: true}
+	if !f.Set {
+		*f = Flag{On: on, Set: true}
 	}
 }
 
-func (f *Flag) isSet() bool         { return f.set }
+func (f *Flag) isSet() bool         { return f.Set }
 func (f *Flag) stamp(policy string) { f.Policy = policy }
 func (f *Flag) meet(other setting) {
 	if o := other.(*Flag); !f.On && o.On {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/runward/runward/internal/audit"
+	"github.com/runward/runward/internal/builtin"
 	"github.com/runward/runward/internal/config"
 	"github.com/runward/runward/internal/host"
 	"github.com/runward/runward/internal/ledger"
@@ -19,14 +20,15 @@ import (
 // may be executed, with the bundle as policy wants it, and else the reason in
 // one line. parseErr is what is wrong with the arguments.
 func (c *creation) decide(parseErr error) error {
-	set, err := policyfile.Load(c.cfg.Sources(), rules.All)
+	sources := c.cfg.Sources()
+	sources.BuiltIn = builtin.Profile
+	store, err := policyfile.Open(sources, rules.All)
 	if err != nil {
 		return c.deny(err)
 	}
-	if c.cfg.NodeMode() == policy.Audit {
-		set = set.OnlyAudit()
-	}
-	c.set, c.advises = set, set.Advises()
+	defer store.Close()
+	c.set.Digest = store.Digest() // also for the receipt of what cannot be read
+	c.advises = c.cfg.NodeMode() == policy.Audit || store.Advises()
 	if parseErr != nil {
 		return c.deny(parseErr)
 	}
@@ -54,7 +56,13 @@ func (c *creation) decide(parseErr error) error {
 		Annotations:        spec.View().Annotations,
 		TrustedAnnotations: c.cfg.Trust.Annotations, TrustedLabels: c.cfg.Trust.Labels,
 	})
-	c.decision = policy.Evaluate(set, rules.All, spec, c.facts)
+	if c.set, err = store.Set(c.facts); err != nil {
+		return c.deny(err)
+	}
+	if c.cfg.NodeMode() == policy.Audit {
+		c.set = c.set.OnlyAudit()
+	}
+	c.decision = policy.Evaluate(c.set, rules.All, spec, c.facts)
 	if c.decision.Verdict == policy.Deny {
 		return c.refuse()
 	}

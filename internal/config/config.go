@@ -187,7 +187,11 @@ func sortedKeys(m map[string]string) []string {
 // LedgerDir is where the decisions about living containers are kept.
 func LedgerDir() string { return filepath.Join(RunDir, "ledger") }
 
+// PolicyCache is the file in which the decoded policies are kept from one
+// create to the next.
+func PolicyCache() string { return filepath.Join(RunDir, "policy.cache") }
+
 // Sources says where the node's policies are.
 func (c *Config) Sources() policyfile.Sources {
-	return policyfile.Sources{Dirs: PolicyDirs(), Profiles: ProfileDirs(), Unselected: c.Policy.Unselected}
+	return policyfile.Sources{Dirs: PolicyDirs(), Profiles: ProfileDirs(), Unselected: c.Policy.Unselected, Cache: PolicyCache()}
 }
