@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -154,6 +155,28 @@ func TestLinksAreFollowedEachTime(t *testing.T) {
 		}
 		n.decidesAsFiles(s)
 	}
+}
+
+// Many files are looked at by several threads: none is left out.
+func TestChangesAmongManyFiles(t *testing.T) {
+	n := newNode(t)
+	file := func(i int) string { return "etc/policy.d/many-" + strconv.Itoa(i) + ".toml" }
+	for i := range 2*batch + 10 {
+		n.write(file(i), "version = 1\nname = \"many-"+strconv.Itoa(i)+"\"\n[[select]]\nnamespace = [\"else\"]\n")
+	}
+	for _, i := range []int{0, batch - 1, batch, 2*batch - 1, 2*batch + 9} {
+		n.keep()
+		n.ticked()
+		n.write(file(i), "version = 1\nname = \"changed-"+strconv.Itoa(i)+"\"\n[[select]]\nnamespace = [\"else\"]\n")
+		s, cached := n.open()
+		if cached {
+			t.Errorf("file %d: the cache was believed", i)
+		}
+		n.decidesAsFiles(s)
+	}
+	n.keep()
+	s, _ := n.open()
+	n.decidesAsFiles(s)
 }
 
 // A change within the same tick of the clock as the one before has the same
