@@ -4,7 +4,6 @@ package config
 import (
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -97,19 +96,12 @@ func Load() (*Config, error) { return load(File()) }
 
 func load(file string) (*Config, error) {
 	c := Default()
-	text, err := os.ReadFile(file)
+	text, err := owner.Read(file, 1<<20)
 	if errors.Is(err, fs.ErrNotExist) {
 		return c, nil
 	}
 	if err != nil {
-		return c, errors.New(file + " cannot be read: " + owner.Reason(err) + "; make it readable for root, or remove it")
-	}
-	info, err := os.Stat(file)
-	if err != nil {
-		return c, errors.New(file + " cannot be read: " + owner.Reason(err))
-	}
-	if err := owner.Check(file, info); err != nil {
-		return c, err
+		return c, errors.New(file + " cannot be read: " + owner.Reason(err) + "; correct that, or remove it")
 	}
 	if err := (owner.Dirs{}).Check(filepath.Dir(file)); err != nil {
 		return c, err
