@@ -153,12 +153,17 @@ func (l *lab) rootfs() error {
 	return os.Mkdir(l.stateRoot(), 0o700)
 }
 
-// use puts a node's settings and policies in the place of /etc.
+// use puts a node's settings and policies in the place of /etc, and what
+// runward keeps of its policies where it looks for it.
 func (l *lab) use(name string) error {
 	if name == "" || name == l.node {
 		return nil
 	}
+	cache := filepath.Join(l.path("run"), "policy.cache")
 	if l.node != "" {
+		if err := move(cache, l.path(l.node+".cache")); err != nil {
+			return err
+		}
 		if err := os.Rename(l.etc(), l.nodeDir(l.node)); err != nil {
 			return err
 		}
@@ -168,6 +173,14 @@ func (l *lab) use(name string) error {
 		return err
 	}
 	l.node = name
+	return move(l.path(name+".cache"), cache)
+}
+
+// move renames a file, where there is one.
+func move(from, to string) error {
+	if err := os.Rename(from, to); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
 	return nil
 }
 
