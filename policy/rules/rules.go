@@ -33,4 +33,7 @@ var All = []policy.Rule{
 	Scheduler,
 	Propagation,
 	NetDevices,
+	RuntimeFlags,
+	CheckpointRestore,
+	Exec,
 }
