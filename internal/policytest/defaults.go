@@ -18,7 +18,7 @@ func (t *Tree) addDefaults() {
 		"/etc/passwd", "/etc/shadow", "/etc/group", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/etc/localtime",
 		"/etc/ssl/certs/ca-certificates.crt", "/etc/timezone", "/etc/kubernetes/admin.conf", "/etc/kubernetes/kubelet.conf",
 		"/usr/bin/runc", "/usr/bin/crun", "/usr/bin/dockerd", "/usr/bin/docker-init", "/usr/bin/runward", "/usr/bin/runward-hook",
-		"/usr/sbin/runc", "/usr/libexec/podman/catatonit", "/usr/bin/nvidia-container-runtime-hook", "/usr/bin/nvidia-ctk",
+		"/usr/sbin/runc", "/usr/sbin/dockerd", "/usr/libexec/podman/catatonit", "/usr/bin/nvidia-container-runtime-hook", "/usr/bin/nvidia-ctk",
 	} {
 		t.add(file, Node{Type: "file"})
 	}
