@@ -154,6 +154,11 @@ func byType(f policy.File) reason {
 		}
 		return reason{path.Dir(f.Path), "a directory or a regular file"}
 	}
+	return byKernel(f)
+}
+
+// byKernel refuses file systems of the kernel's.
+func byKernel(f policy.File) reason {
 	if kernelFS(f.FS) {
 		return reason{f.Path, "no file system of the kernel's (proc, sysfs, cgroup, debugfs and the like), wherever it is mounted"}
 	}

@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/runward/runward/internal/policyfile"
 	"github.com/runward/runward/internal/policytest"
@@ -44,6 +47,33 @@ func TestGolden(t *testing.T) {
 	checkTable(t, table.String())
 }
 
+// hostNamespaces are the paths in captured files that lead to the host's
+// namespaces, as the command asked for; only the inode tells, which a capture
+// does not have. By case, the types.
+var hostNamespaces = map[string][]specs.LinuxNamespaceType{
+	"cri/host-network":    {specs.NetworkNamespace},
+	"cri/host-pid-ipc":    {specs.PIDNamespace, specs.IPCNamespace},
+	"cri/node-agent":      {specs.NetworkNamespace, specs.PIDNamespace},
+	"docker/network-host": {specs.NetworkNamespace},
+}
+
+// addHostNamespaces makes the paths of those types the host's namespaces.
+func addHostNamespaces(t *testing.T, tree *policytest.Tree, types []specs.LinuxNamespaceType, spec *specs.Spec) {
+	t.Helper()
+	for _, ns := range spec.Linux.Namespaces {
+		if ns.Path == "" || !slices.Contains(types, ns.Type) {
+			continue
+		}
+		name := string(ns.Type)
+		if ns.Type == specs.NetworkNamespace {
+			name = "net"
+		}
+		if err := tree.Add(tree.Lookup(ns.Path).Path, policytest.Node{SameAs: "/proc/1/ns/" + name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func golden(t *testing.T, dir string, sets []policy.Set, table *strings.Builder) {
 	raw, err := os.ReadFile(filepath.Join(dir, "config.json"))
 	if err != nil {
@@ -61,10 +91,12 @@ func golden(t *testing.T, dir string, sets []policy.Set, table *strings.Builder)
 	if err != nil {
 		t.Fatal(err)
 	}
-	facts, _, err := policytest.CallFacts(call, spec.View())
+	facts, tree, err := policytest.CallFacts(call, spec.View())
 	if err != nil {
 		t.Fatal(err)
 	}
+	addHostNamespaces(t, tree, hostNamespaces[filepath.ToSlash(dir)], spec.View())
+	facts.Rootless = filepath.Base(dir) == "rootless"
 	got := &bytes.Buffer{}
 	fmt.Fprintf(table, "| `%s`", filepath.ToSlash(dir))
 	fmt.Fprintf(got, "engine %s\n", describeIdentity(facts))
