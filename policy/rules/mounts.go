@@ -219,7 +219,10 @@ func storageOverlay(f *policy.Facts, options []string) bool {
 	for _, o := range options {
 		key, value, _ := strings.Cut(o, "=")
 		lower = lower || key == "lowerdir"
-		if !strings.Contains(value, "/") {
+		switch {
+		case strings.Contains(o, ","):
+			return false // the kernel reads two options there
+		case !strings.Contains(key, "dir") && !strings.Contains(value, "/"):
 			continue
 		}
 		for dir := range strings.SplitSeq(value, ":") {

@@ -47,7 +47,7 @@ func TestCases(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(files) < 55 {
+	if len(files) < 210 {
 		t.Fatalf("%d cases", len(files))
 	}
 	for _, file := range files {
