@@ -152,6 +152,7 @@ func (e *Eval) record(f Finding) {
 			f.Done = WouldDeny
 		case Rewritten:
 			f.Done = WouldRewrite
+		case WouldRewrite, WouldDeny, Excepted, Expired, Reported: // nothing was going to be done
 		}
 	}
 	if f.Rule == "" {

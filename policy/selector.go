@@ -25,29 +25,31 @@ type Selector struct {
 func (s *Selector) Matches(f *Facts) bool {
 	id := &f.Identity
 	missing := s.Missing == "match"
-	return matchList(s.Engine, f.Engine, missing) &&
-		matchList(s.Handler, f.Handler, missing) &&
-		matchList(s.Kind, id.Kind, missing) &&
-		matchList(s.Namespace, id.Namespace, missing) &&
-		matchList(s.Pod, id.Pod, missing) &&
-		matchList(s.Container, id.Container, missing) &&
-		matchList(s.Image, id.Image, missing) &&
-		matchList(s.Digest, id.Digest, missing) &&
-		matchList(s.User, id.User, missing) &&
+	return MatchList(s.Engine, f.Engine, missing) &&
+		MatchList(s.Handler, f.Handler, missing) &&
+		MatchList(s.Kind, id.Kind, missing) &&
+		MatchList(s.Namespace, id.Namespace, missing) &&
+		MatchList(s.Pod, id.Pod, missing) &&
+		MatchList(s.Container, id.Container, missing) &&
+		MatchList(s.Image, id.Image, missing) &&
+		MatchList(s.Digest, id.Digest, missing) &&
+		MatchList(s.User, id.User, missing) &&
 		matchMap(s.Annotation, id.Annotations, missing) &&
 		matchMap(s.Label, id.Labels, missing)
 }
 
 func matchMap(want map[string][]string, have map[string]string, missing bool) bool {
 	for key, globs := range want {
-		if !matchList(globs, have[key], missing) {
+		if !MatchList(globs, have[key], missing) {
 			return false
 		}
 	}
 	return true
 }
 
-func matchList(globs []string, value string, missing bool) bool {
+// MatchList tells whether one list of a selector matches a value; missing says
+// whether it matches one that the engine did not say.
+func MatchList(globs []string, value string, missing bool) bool {
 	if len(globs) == 0 {
 		return true
 	}

@@ -115,6 +115,7 @@ func (s *Set) selected(f *Facts) (enforced, audited []*Policy) {
 			enforced = append(enforced, p)
 		case Audit:
 			audited = append(audited, p)
+		case Off: // it selects, and so keeps the fallback away, but asks for nothing
 		}
 	}
 	if !any && s.Fallback != nil {

@@ -16,9 +16,13 @@ type setting interface {
 	isSet() bool
 	stamp(policy string) // remembers whose value this is
 	meet(other setting)  // other is of the same type, and set
-	// widen goes beyond the value as an exception says; false where an
-	// exception has no meaning for this kind of setting.
-	widen(other setting) bool
+}
+
+// A widener is a setting that an exception can go beyond. For the others an
+// exception has no meaning.
+type widener interface {
+	setting
+	widen(other setting) // other is of the same type, and set
 }
 
 // An AllowList is an allow-list: what is not on it is refused. Where several
@@ -104,9 +108,9 @@ func (a *AllowList) meet(other setting) {
 	a.Lists = append(a.Lists[:len(a.Lists):len(a.Lists)], other.(*AllowList).Lists...)
 }
 
-func (a *AllowList) widen(other setting) bool {
+func (a *AllowList) widen(other setting) {
 	if a.Lists == nil {
-		return true // nothing was refused
+		return // nothing was refused
 	}
 	lists := make([]List, len(a.Lists))
 	for i, l := range a.Lists {
@@ -116,7 +120,6 @@ func (a *AllowList) widen(other setting) bool {
 		}
 	}
 	a.Lists = lists
-	return true
 }
 
 // A Forbid is a deny-list. Where several policies have one, they unite.
@@ -165,13 +168,12 @@ func (f *Forbid) stamp(policy string) {
 func (f *Forbid) meet(other setting) {
 	f.Lists = append(f.Lists[:len(f.Lists):len(f.Lists)], other.(*Forbid).Lists...)
 }
-func (f *Forbid) widen(setting) bool { return false }
 
 // A Flag is a requirement: where several policies speak, one true is enough.
 type Flag struct {
 	On     bool
+	Set    bool
 	Policy string
-	set    bool
 }
 
 // UnmarshalTOML reads a boolean.
@@ -180,25 +182,24 @@ func (f *Flag) UnmarshalTOML(v any) error {
 	if !ok {
 		return errors.New("want true or false")
 	}
-	*f = Flag{On: on, set: true}
+	*f = Flag{On: on, Set: true}
 	return nil
 }
 
 // Default sets the requirement where the policy does not say; see Defaulter.
 func (f *Flag) Default(on bool) {
-	if !f.set {
-		*f = Flag{On: on, set: true}
+	if !f.Set {
+		*f = Flag{On: on, Set: true}
 	}
 }
 
-func (f *Flag) isSet() bool         { return f.set }
+func (f *Flag) isSet() bool         { return f.Set }
 func (f *Flag) stamp(policy string) { f.Policy = policy }
 func (f *Flag) meet(other setting) {
 	if o := other.(*Flag); !f.On && o.On {
 		*f = *o
 	}
 }
-func (f *Flag) widen(setting) bool { return false }
 
 // A Unit is what a number of a policy counts.
 type Unit[T any] interface {
@@ -229,11 +230,10 @@ func (m *Max[T]) meet(other setting) {
 	}
 }
 
-func (m *Max[T]) widen(other setting) bool {
+func (m *Max[T]) widen(other setting) {
 	if o := other.(*Max[T]); m.Set && o.Value > m.Value {
 		m.Value = o.Value
 	}
-	return true
 }
 
 // A Min is a lower bound: the largest wins.
@@ -258,11 +258,10 @@ func (m *Min[T]) meet(other setting) {
 	}
 }
 
-func (m *Min[T]) widen(other setting) bool {
+func (m *Min[T]) widen(other setting) {
 	if o := other.(*Min[T]); m.Set && o.Value < m.Value {
 		m.Value = o.Value
 	}
-	return true
 }
 
 // A Default is a value for something absent: the first policy that has one
@@ -283,7 +282,6 @@ func (d *Default[T]) UnmarshalTOML(v any) (err error) {
 func (d *Default[T]) isSet() bool         { return d.Set }
 func (d *Default[T]) stamp(policy string) { d.Policy = policy }
 func (d *Default[T]) meet(setting)        {}
-func (d *Default[T]) widen(setting) bool  { return false }
 
 // A Text is a word for something absent: the first policy that has one decides.
 type Text struct {
@@ -305,7 +303,6 @@ func (t *Text) UnmarshalTOML(v any) error {
 func (t *Text) isSet() bool         { return t.Set }
 func (t *Text) stamp(policy string) { t.Policy = policy }
 func (t *Text) meet(setting)        {}
-func (t *Text) widen(setting) bool  { return false }
 
 // A MaxTable has an upper bound per name: for each the smallest wins. A name
 // that no policy has is not bounded.
@@ -346,7 +343,7 @@ func (m *MaxTable[T]) meet(other setting) {
 	m.Values = both
 }
 
-func (m *MaxTable[T]) widen(other setting) bool {
+func (m *MaxTable[T]) widen(other setting) {
 	wider := make(map[string]T, len(m.Values))
 	for name, v := range m.Values {
 		if more, ok := other.(*MaxTable[T]).Values[name]; ok && more > v {
@@ -357,7 +354,6 @@ func (m *MaxTable[T]) widen(other setting) bool {
 	if m.Values != nil {
 		m.Values = wider
 	}
-	return true
 }
 
 // Bytes is an amount of memory or storage: 536870912, "512MiB", "1.5GiB", "2GB".
@@ -520,8 +516,8 @@ func meet(dst, src any) {
 func widen(dst, allow any) {
 	more := settingsOf(allow)
 	for i, d := range settingsOf(dst) {
-		if more[i].isSet() {
-			d.widen(more[i])
+		if w, ok := d.(widener); ok && more[i].isSet() {
+			w.widen(more[i])
 		}
 	}
 }
@@ -529,8 +525,8 @@ func widen(dst, allow any) {
 // CanWiden returns the index of the first field that an exception may not set
 // though this one does, or -1.
 func CanWiden(allow any) int {
-	for i, s := range settingsOf(clone(allow)) {
-		if s.isSet() && !s.widen(s) {
+	for i, s := range settingsOf(allow) {
+		if _, ok := s.(widener); s.isSet() && !ok {
 			return i
 		}
 	}

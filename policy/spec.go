@@ -57,6 +57,9 @@ func (s *Spec) View() *specs.Spec { return s.typed }
 // Apply returns the document with the patch applied, every byte that it does
 // not touch as it was.
 func (s *Spec) Apply(p patch.Patch) ([]byte, error) {
+	if len(p) == 0 {
+		return s.Raw(), nil
+	}
 	return patch.ApplyDoc(s.doc, jsondoc.DefaultLimits(), p)
 }
 

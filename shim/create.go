@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/runward/runward/internal/audit"
+	"github.com/runward/runward/internal/builtin"
 	"github.com/runward/runward/internal/config"
 	"github.com/runward/runward/internal/host"
 	"github.com/runward/runward/internal/ledger"
@@ -15,20 +16,26 @@ import (
 	"github.com/runward/runward/policy/rules"
 )
 
-// create holds one container to policy. It returns nil when the real runtime
+// decide holds one container to policy. It returns nil when the real runtime
 // may be executed, with the bundle as policy wants it, and else the reason in
-// one line.
-func create(inv Invocation, cfg *config.Config, handler, runtime string) error {
-	c := &creation{inv: inv, cfg: cfg, handler: handler, runtime: runtime, bundle: inv.Bundle, began: time.Now()}
-	set, err := policyfile.Load(cfg.Sources(), rules.All)
+// one line. parseErr is what is wrong with the arguments.
+func (c *creation) decide(parseErr error) error {
+	sources := c.cfg.Sources()
+	sources.BuiltIn = builtin.Profile
+	store, err := policyfile.Open(sources, rules.All)
 	if err != nil {
 		return c.deny(err)
 	}
-	if cfg.NodeMode() == policy.Audit {
-		set = set.OnlyAudit()
+	defer store.Close()
+	c.set.Digest = store.Digest() // also for the receipt of what cannot be read
+	c.advises = c.cfg.NodeMode() == policy.Audit || store.Advises()
+	if parseErr != nil {
+		return c.deny(parseErr)
 	}
-	c.set, c.advises = set, set.Advises()
-	bundle, err := oci.Open(inv.Bundle)
+	if err := realruntime.Safe(c.runtime); err != nil {
+		return c.deny(err)
+	}
+	bundle, err := oci.Open(c.inv.Bundle)
 	if err != nil {
 		return c.deny(err)
 	}
@@ -45,11 +52,17 @@ func create(inv Invocation, cfg *config.Config, handler, runtime string) error {
 		return c.deny(err)
 	}
 	c.facts = host.Collect(host.Invocation{
-		Now: c.began.Unix(), Root: inv.Root, Bundle: bundle.Path(), Handler: handler, Runtime: realruntime.Kind(runtime),
+		Now: c.began.Unix(), Root: c.inv.Root, Bundle: bundle.Path(), Handler: c.handler, Runtime: realruntime.Kind(c.runtime),
 		Annotations:        spec.View().Annotations,
-		TrustedAnnotations: cfg.Trust.Annotations, TrustedLabels: cfg.Trust.Labels,
+		TrustedAnnotations: c.cfg.Trust.Annotations, TrustedLabels: c.cfg.Trust.Labels,
 	})
-	c.decision = policy.Evaluate(set, rules.All, spec, c.facts)
+	if c.set, err = store.Set(c.facts); err != nil {
+		return c.deny(err)
+	}
+	if c.cfg.NodeMode() == policy.Audit {
+		c.set = c.set.OnlyAudit()
+	}
+	c.decision = policy.Evaluate(c.set, rules.All, spec, c.facts)
 	if c.decision.Verdict == policy.Deny {
 		return c.refuse()
 	}
@@ -80,11 +93,16 @@ type creation struct {
 	decision policy.Decision
 }
 
+// begin starts on a create.
+func begin(inv Invocation, cfg *config.Config, handler, runtime string) *creation {
+	return &creation{inv: inv, cfg: cfg, handler: handler, runtime: runtime, bundle: inv.Bundle, began: time.Now()}
+}
+
 // deny ends a create for which there is no decision: something could not be
 // read, understood or kept.
 func (c *creation) deny(cause error) error {
 	r := c.receipt()
-	r.Error = cause.Error()
+	r.Error, r.Final = cause.Error(), ""
 	if c.advises {
 		r.Verdict = policy.Allow
 		return c.append(r)
@@ -110,7 +128,7 @@ func (c *creation) refuse() error {
 func (c *creation) keep(bundle *oci.Bundle) error {
 	r := c.receipt()
 	err := ledger.Put(config.LedgerDir(), c.entry(r.ID))
-	if err == nil {
+	if err == nil || c.advises {
 		if err = c.append(r); err == nil {
 			if c.inv.Verb == "run" { // nobody calls delete after it
 				_, _ = ledger.Sweep(config.LedgerDir(), c.began, sweepMost)

@@ -18,21 +18,21 @@ const exitRefused = 1
 // executed, with the exit code. args[0] is the name that it was called by;
 // ignored is as in Exec.
 func Main(args, env []string, ignored uint64) int {
-	inv, err := Parse(args[1:])
-	if err != nil {
-		refuse(inv, os.Stderr, "runward: "+err.Error()+"; nothing was started")
-		return exitRefused
-	}
-	handler := filepath.Base(args[0])
+	inv, parseErr := Parse(args[1:])
 	cfg, cfgErr := config.Load() // with an error, as much as could be read
-	runtime, err := realruntime.Find(cfg, handler, "/proc/self/exe")
+	runtime, err := realruntime.Find(cfg, filepath.Base(args[0]), "/proc/self/exe")
 	switch {
-	case inv.Covered() && cfgErr != nil:
-		err = cfgErr
-	case err != nil:
-	case inv.Covered() && cfg.NodeMode() != policy.Off:
-		err = create(inv, cfg, handler, runtime)
-	case inv.Verb == "delete":
+	case inv.Covered():
+		c := begin(inv, cfg, filepath.Base(args[0]), runtime)
+		switch {
+		case cfgErr != nil:
+			err = c.deny(cfgErr)
+		case err != nil:
+			err = c.deny(err)
+		case cfg.NodeMode() != policy.Off:
+			err = c.decide(parseErr)
+		}
+	case inv.Verb == "delete" && err == nil:
 		forget(inv, runtime)
 	}
 	if err == nil {

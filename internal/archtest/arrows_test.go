@@ -19,7 +19,7 @@ var arrows = []struct {
 
 	{"shim", []string{
 		"policy", "policy/rules",
-		"internal/audit", "internal/config", "internal/host", "internal/jsondoc", "internal/ledger",
+		"internal/audit", "internal/builtin", "internal/config", "internal/host", "internal/jsondoc", "internal/ledger",
 		"internal/oci", "internal/owner", "internal/patch", "internal/policyfile", "internal/realruntime",
 	}},
 
@@ -33,6 +33,7 @@ var arrows = []struct {
 	{"internal/audit/journal", []string{"policy", "internal/audit", "internal/jsondoc", "internal/owner"}},
 	{"internal/ledger", []string{"policy", "internal/jsondoc", "internal/owner", "internal/audit"}},
 	{"internal/policyfile", []string{"policy", "policy/profiles", "internal/tomlfile", "internal/owner", "internal/nearest"}},
+	{"internal/builtin", []string{"policy", "policy/rules"}},
 	{"internal/config", []string{"policy", "internal/policyfile", "internal/tomlfile", "internal/owner", "internal/nearest"}},
 	{"internal/realruntime", []string{"internal/config", "internal/owner"}},
 

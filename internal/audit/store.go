@@ -50,7 +50,7 @@ func (s *store) openDir() error {
 	dir := filepath.Dir(s.path)
 	const flags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
 	fd, err := unix.Open(dir, flags, 0)
-	if err == unix.ENOENT {
+	if errors.Is(err, unix.ENOENT) {
 		if err := os.MkdirAll(dir, 0o750); err != nil {
 			return s.fail("create the directory", err)
 		}
@@ -101,7 +101,7 @@ func (s *store) openFile(name string, flags int) (int, unix.Stat_t, error) {
 	var st unix.Stat_t
 	// O_NONBLOCK: a fifo must be refused, not waited for.
 	fd, err := unix.Openat(s.dir, name, flags|unix.O_CREAT|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC|unix.O_NOCTTY, 0o600)
-	if err == unix.ELOOP {
+	if errors.Is(err, unix.ELOOP) {
 		err = errors.New("it is a symbolic link; set the path to the real file")
 	}
 	if err != nil {
@@ -163,7 +163,7 @@ func (s *store) rotated(ino uint64) (end, bool) {
 // lock takes the exclusive lock, in turn with others, within lockWait.
 func lock(fd int) error {
 	err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
-	if err != unix.EWOULDBLOCK {
+	if !errors.Is(err, unix.EWOULDBLOCK) {
 		return err
 	}
 	// The waiter has its own descriptor: after a timeout this one is closed and
@@ -175,7 +175,7 @@ func lock(fd int) error {
 	done := make(chan error, 1)
 	go func() {
 		err := unix.Flock(own, unix.LOCK_EX)
-		for err == unix.EINTR {
+		for errors.Is(err, unix.EINTR) {
 			err = unix.Flock(own, unix.LOCK_EX)
 		}
 		unix.Close(own) // the lock stays with fd, or ends with both

@@ -46,7 +46,7 @@ func readAt(fd int, from, to int64) ([]byte, error) {
 	buf := make([]byte, to-from)
 	for n := 0; n < len(buf); {
 		k, err := unix.Pread(fd, buf[n:], from+int64(n))
-		if err == unix.EINTR {
+		if errors.Is(err, unix.EINTR) {
 			continue
 		}
 		if err != nil {

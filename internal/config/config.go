@@ -4,7 +4,6 @@ package config
 import (
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -54,7 +53,7 @@ type Policy struct {
 // Audit says how receipts are kept.
 type Audit struct {
 	Receipts  string `toml:"receipts" doc:"absolute path of the receipts file"`
-	Sync      string `toml:"sync" doc:"none, or data: each receipt is on the disk before the container starts"`
+	Sync      string `toml:"sync" doc:"none: the kernel writes receipts to the disk within about 30 seconds, and a power cut may lose the newest; data: each is on the disk before its container starts, which costs every create one fdatasync (measured: 0.3 to 1.3 ms more on a virtual disk)"`
 	OnFailure string `toml:"on_failure" doc:"deny, or allow: start the container though its receipt cannot be written"`
 }
 
@@ -97,19 +96,12 @@ func Load() (*Config, error) { return load(File()) }
 
 func load(file string) (*Config, error) {
 	c := Default()
-	text, err := os.ReadFile(file)
+	text, err := owner.Read(file, 1<<20)
 	if errors.Is(err, fs.ErrNotExist) {
 		return c, nil
 	}
 	if err != nil {
-		return c, errors.New(file + " cannot be read: " + owner.Reason(err) + "; make it readable for root, or remove it")
-	}
-	info, err := os.Stat(file)
-	if err != nil {
-		return c, errors.New(file + " cannot be read: " + owner.Reason(err))
-	}
-	if err := owner.Check(file, info); err != nil {
-		return c, err
+		return c, errors.New(file + " cannot be read: " + owner.Reason(err) + "; correct that, or remove it")
 	}
 	if err := (owner.Dirs{}).Check(filepath.Dir(file)); err != nil {
 		return c, err
@@ -187,7 +179,11 @@ func sortedKeys(m map[string]string) []string {
 // LedgerDir is where the decisions about living containers are kept.
 func LedgerDir() string { return filepath.Join(RunDir, "ledger") }
 
+// PolicyCache is the file in which the decoded policies are kept from one
+// create to the next.
+func PolicyCache() string { return filepath.Join(RunDir, "policy.cache") }
+
 // Sources says where the node's policies are.
 func (c *Config) Sources() policyfile.Sources {
-	return policyfile.Sources{Dirs: PolicyDirs(), Profiles: ProfileDirs(), Unselected: c.Policy.Unselected}
+	return policyfile.Sources{Dirs: PolicyDirs(), Profiles: ProfileDirs(), Unselected: c.Policy.Unselected, Cache: PolicyCache()}
 }

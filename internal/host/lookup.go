@@ -1,6 +1,7 @@
 package host
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 
@@ -55,7 +56,7 @@ func (r *resolver) resolve(path string) policy.File {
 	}
 	fd, met, err := openPath(path)
 	switch {
-	case err == unix.ENOENT:
+	case errors.Is(err, unix.ENOENT):
 		return r.missing(path)
 	case err != nil:
 		return unresolved(path, reason(err))
@@ -116,7 +117,7 @@ func (r *resolver) missing(path string) policy.File {
 		}
 		fd, met, err := openPath(dir)
 		magic = magic || met == magical
-		if err == unix.ENOENT {
+		if errors.Is(err, unix.ENOENT) {
 			path, rest = dir, join(name, rest)
 			continue
 		}
@@ -202,19 +203,19 @@ func fileType(mode uint32) policy.FileType {
 
 // reason gives an errno in words that engines do not search a message for.
 func reason(err error) string {
-	switch err {
-	case unix.ELOOP:
+	switch {
+	case errors.Is(err, unix.ELOOP):
 		return "its symbolic links lead in a circle"
-	case unix.ENAMETOOLONG:
+	case errors.Is(err, unix.ENAMETOOLONG):
 		return "the path is too long"
-	case unix.ENOTDIR:
+	case errors.Is(err, unix.ENOTDIR):
 		return "a part of the path is not a directory"
-	case unix.EACCES, unix.EPERM:
+	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
 		return "uid " + strconv.Itoa(unix.Geteuid()) + " may not look at it"
-	case unix.ENOENT:
+	case errors.Is(err, unix.ENOENT):
 		return "it was removed while it was looked at"
 	}
-	if errno, ok := err.(unix.Errno); ok {
+	if errno, ok := errors.AsType[unix.Errno](err); ok {
 		return "it cannot be looked at (errno " + strconv.Itoa(int(errno)) + ")"
 	}
 	return "it cannot be looked at"

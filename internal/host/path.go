@@ -1,6 +1,7 @@
 package host
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 
@@ -20,15 +21,15 @@ const (
 // paths have no link, and of those the kernel need not be asked where they lead.
 func openPath(path string) (fd int, met way, err error) {
 	fd, err = openResolve(path, unix.RESOLVE_NO_SYMLINKS)
-	if err == unix.ELOOP {
+	if errors.Is(err, unix.ELOOP) {
 		met = linked
 		fd, err = openResolve(path, unix.RESOLVE_NO_MAGICLINKS)
 	}
-	switch err {
-	case unix.ELOOP: // A magic link, or a circle.
+	switch {
+	case errors.Is(err, unix.ELOOP): // A magic link, or a circle.
 		met = magical
 		fd, err = openFollow(path)
-	case unix.ENOSYS, unix.EPERM: // Before Linux 5.6, and below seccomp filters of that time.
+	case errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EPERM): // Before Linux 5.6, and below seccomp filters of that time.
 		met = linked
 		if fd, err = openFollow(path); err == nil && walksThroughMagic(path) {
 			met = magical
@@ -51,7 +52,7 @@ func openFollow(path string) (int, error) {
 
 func retryOpen(open func() (int, error)) (int, error) {
 	for {
-		if fd, err := open(); err != unix.EINTR {
+		if fd, err := open(); !errors.Is(err, unix.EINTR) {
 			return fd, err
 		}
 	}

@@ -99,7 +99,7 @@ func decodeNumber(v Value, dst reflect.Value) *SyntaxError {
 }
 
 // plainInteger takes a number in JSON's grammar.
-func plainInteger(text string) bool { return strings.IndexAny(text, ".eE") < 0 }
+func plainInteger(text string) bool { return !strings.ContainsAny(text, ".eE") }
 
 func decodeStruct(v Value, dst reflect.Value) *SyntaxError {
 	fields, err := Fields(dst.Type())

@@ -202,6 +202,20 @@ func TestDecodeAsEncodingJSON(t *testing.T) {
 	t.Run("widths", checkTypes[widths])
 }
 
+func TestUnexportedFieldIsNoMember(t *testing.T) {
+	v := widths{dark: "kept"}
+	if got := checkEncode(t, &v); bytes.Contains(got, []byte("kept")) {
+		t.Errorf("encoded: %s", got)
+	}
+	d, err := Parse([]byte(`{"dark": "changed", "u8": 7}`), Limits{Bytes: 100, Depth: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Decode(d.Root(), &v); err != nil || v.dark != "kept" || v.U8 != 7 {
+		t.Errorf("decoded: %+v, %v", v, err)
+	}
+}
+
 func TestEncodeSparse(t *testing.T) {
 	limit := int64(0)
 	l := specs.Linux{

@@ -13,9 +13,9 @@ const dirFlags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLO
 // written to. A missing one is unix.ENOENT.
 func openDir(dir string) (int, error) {
 	fd, err := unix.Open(dir, dirFlags, 0)
-	switch err {
-	case nil:
-	case unix.ELOOP, unix.ENOTDIR:
+	switch {
+	case err == nil:
+	case errors.Is(err, unix.ELOOP), errors.Is(err, unix.ENOTDIR):
 		return -1, errors.New("it is a symbolic link or no directory; move it away")
 	default:
 		return -1, err
@@ -35,7 +35,7 @@ func openDir(dir string) (int, error) {
 // lock keeps other Puts and Sweeps out of the directory until fd is closed.
 func lock(fd int) error {
 	for {
-		if err := unix.Flock(fd, unix.LOCK_EX); err != unix.EINTR {
+		if err := unix.Flock(fd, unix.LOCK_EX); !errors.Is(err, unix.EINTR) {
 			return err
 		}
 	}
@@ -78,7 +78,7 @@ func readSome(fd int, buf []byte) ([]byte, error) {
 	for have := 0; ; {
 		n, err := unix.Read(fd, buf[have:])
 		switch {
-		case err == unix.EINTR:
+		case errors.Is(err, unix.EINTR):
 		case err != nil:
 			return nil, err
 		default:

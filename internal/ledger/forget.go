@@ -54,7 +54,7 @@ const sweepAge = 10 * time.Minute
 // what a killed Put left. It returns how many it removed.
 func Sweep(dir string, now time.Time, most int) (int, error) {
 	fd, err := openDir(dir)
-	if err == unix.ENOENT {
+	if errors.Is(err, unix.ENOENT) {
 		return 0, nil
 	}
 	if err != nil {

@@ -42,26 +42,19 @@ func put(dir string, e *Entry) error {
 	if err != nil {
 		return err
 	}
-	for {
-		fd, err := openDir(dir)
-		if err == unix.ENOENT {
-			if err := os.MkdirAll(dir, 0o700); err != nil {
-				return err
-			}
-			continue
-		}
-		if err != nil {
+	fd, err := openDir(dir)
+	if errors.Is(err, unix.ENOENT) {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return err
 		}
-		err = putAt(fd, name, data, e)
-		unix.Close(fd)
-		if err != errDirGone {
-			return err
-		}
+		fd, err = openDir(dir)
 	}
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	return putAt(fd, name, data, e)
 }
-
-var errDirGone = errors.New("the directory was removed meanwhile") // by the Delete of the last entry
 
 func putAt(fd int, name string, data []byte, e *Entry) error {
 	if err := lock(fd); err != nil { // until fd is closed
@@ -72,9 +65,6 @@ func putAt(fd int, name string, data []byte, e *Entry) error {
 	}
 	temp := tempPrefix + strconv.FormatUint(rand.Uint64(), 36)
 	file, err := unix.Openat(fd, temp, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
-	if err == unix.ENOENT {
-		return errDirGone
-	}
 	if err != nil {
 		return err
 	}
@@ -121,7 +111,7 @@ func get(dir, root, id string) (*Entry, error) {
 		return nil, err
 	}
 	fd, err := openDir(dir)
-	if err == unix.ENOENT {
+	if errors.Is(err, unix.ENOENT) {
 		return nil, ErrNotFound
 	}
 	if err != nil {
@@ -129,7 +119,7 @@ func get(dir, root, id string) (*Entry, error) {
 	}
 	defer unix.Close(fd)
 	e, err := load(fd, name)
-	if err == unix.ENOENT {
+	if errors.Is(err, unix.ENOENT) {
 		return nil, ErrNotFound
 	}
 	if err == nil && (e.ID != id || e.Root != root) {
@@ -146,8 +136,7 @@ func load(fd int, name string) (*Entry, error) {
 	return decode(data)
 }
 
-// Delete removes a container's entry, and dir if it was the last. An absent
-// entry is no error.
+// Delete removes a container's entry. An absent one is no error.
 func Delete(dir, root, id string) error {
 	if err := remove(dir, canonical(root), id); err != nil {
 		return &opError{"remove", id, dir, err}
@@ -161,17 +150,14 @@ func remove(dir, root, id string) error {
 		return err
 	}
 	fd, err := openDir(dir)
-	if err == unix.ENOENT {
+	if errors.Is(err, unix.ENOENT) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	defer unix.Close(fd)
-	if err := unix.Unlinkat(fd, name, 0); err != nil && err != unix.ENOENT {
-		return err
-	}
-	if err := unix.Rmdir(dir); err != nil && err != unix.ENOTEMPTY && err != unix.EEXIST && err != unix.ENOENT && err != unix.EBUSY {
+	if err := unix.Unlinkat(fd, name, 0); err != nil && !errors.Is(err, unix.ENOENT) {
 		return err
 	}
 	return nil
@@ -181,7 +167,7 @@ func remove(dir, root, id string) error {
 // joined error.
 func List(dir string) ([]*Entry, error) {
 	fd, err := openDir(dir)
-	if err == unix.ENOENT {
+	if errors.Is(err, unix.ENOENT) {
 		return nil, nil
 	}
 	if err != nil {
@@ -202,7 +188,7 @@ func List(dir string) ([]*Entry, error) {
 		switch {
 		case err == nil:
 			entries = append(entries, e)
-		case err != unix.ENOENT: // deleted meanwhile
+		case !errors.Is(err, unix.ENOENT): // deleted meanwhile
 			errs = append(errs, &opError{"read", "(file " + f.Name() + ")", dir, err})
 		}
 	}

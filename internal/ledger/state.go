@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"bytes"
+	"errors"
 	"path/filepath"
 	"strconv"
 
@@ -19,7 +20,7 @@ func ownState(runtime string) bool {
 // container: only its certain absence is an absence.
 func hasState(root, id string) bool {
 	var st unix.Stat_t
-	return unix.Lstat(filepath.Join(root, id), &st) != unix.ENOENT
+	return !errors.Is(unix.Lstat(filepath.Join(root, id), &st), unix.ENOENT)
 }
 
 type state uint8
@@ -39,7 +40,7 @@ const maxState = 16 << 20
 // time, is gone or a zombie; created that it still waits on the exec fifo.
 func readState(root, id string) state {
 	fd, err := unix.Open(filepath.Join(root, id), dirFlags, 0)
-	if err == unix.ENOENT {
+	if errors.Is(err, unix.ENOENT) {
 		return stateAbsent
 	}
 	if err != nil {
@@ -141,7 +142,7 @@ func readStat(pid int) (procStat, error) {
 // cannot be told, it does.
 func alive(pid int, start uint64) bool {
 	st, err := readStat(pid)
-	if err == unix.ENOENT || err == unix.ESRCH {
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH) {
 		return false
 	}
 	return err != nil || st.start == start && st.state != 'Z' && st.state != 'X'

@@ -4,6 +4,7 @@
 package oci
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 
@@ -80,7 +81,7 @@ func (b *Bundle) checkDirectory() error {
 
 	err = fstatat(b.dir, configName, &st)
 	switch {
-	case err == unix.ENOENT: // ReadSpec says so; a bundle may be opened before it is filled.
+	case errors.Is(err, unix.ENOENT): // ReadSpec says so; a bundle may be opened before it is filled.
 		return nil
 	case err != nil:
 		return b.error("config.json "+reason(err), "", err)

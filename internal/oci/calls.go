@@ -1,6 +1,10 @@
 package oci
 
-import "golang.org/x/sys/unix"
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+)
 
 // openDirectory opens the bundle directory. Its last name is not followed.
 func openDirectory(path string) (int, error) {
@@ -22,10 +26,10 @@ func openResolve(dir int, path string, flags int, resolve uint64) (int, error) {
 	how := unix.OpenHow{Flags: uint64(flags), Resolve: resolve}
 	for tries := 0; ; tries++ {
 		fd, err := openat2(dir, path, &how)
-		if err == unix.ENOSYS || err == unix.EPERM {
+		if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) {
 			fd, err = unix.Openat(dir, path, flags, 0)
 		}
-		again := err == unix.EINTR || err == unix.EAGAIN // EAGAIN: a rename on the way, says openat2(2)
+		again := errors.Is(err, unix.EINTR) || errors.Is(err, unix.EAGAIN) // EAGAIN: a rename on the way, says openat2(2)
 		if !again || tries == 32 {
 			return fd, err
 		}
@@ -45,7 +49,7 @@ func fstatat(dir int, name string, st *unix.Stat_t) error {
 
 func retry(f func() error) error {
 	for {
-		if err := f(); err != unix.EINTR {
+		if err := f(); !errors.Is(err, unix.EINTR) {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package oci
 
 import (
+	"errors"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -34,12 +35,12 @@ func (b *Bundle) error(what, hint string, cause error) error {
 
 func (b *Bundle) openError(err error) error {
 	const hint = "pass the bundle directory's own path"
-	switch err {
-	case unix.ELOOP:
+	switch {
+	case errors.Is(err, unix.ELOOP):
 		return b.error("its path ends in a symbolic link, or leads through a link of procfs", hint, err)
-	case unix.ENOTDIR:
+	case errors.Is(err, unix.ENOTDIR):
 		return b.error("it is a file or a symbolic link, not a directory", hint, err)
-	case unix.ENOENT:
+	case errors.Is(err, unix.ENOENT):
 		return b.error("it is missing", "pass the path of a directory with a config.json in it", err)
 	}
 	return b.error("it "+reason(err), "", err)
@@ -47,27 +48,27 @@ func (b *Bundle) openError(err error) error {
 
 // reason gives an errno in words that no engine looks for.
 func reason(err error) string {
-	switch err {
-	case unix.ENOENT:
+	switch {
+	case errors.Is(err, unix.ENOENT):
 		return "is missing"
-	case unix.EACCES, unix.EPERM:
+	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
 		return "may not be used by uid " + number(uint32(unix.Geteuid()))
-	case unix.ELOOP:
+	case errors.Is(err, unix.ELOOP):
 		return "is a symbolic link"
-	case unix.ENOTDIR:
+	case errors.Is(err, unix.ENOTDIR):
 		return "is below something that is not a directory"
-	case unix.ENAMETOOLONG:
+	case errors.Is(err, unix.ENAMETOOLONG):
 		return "has too long a name"
-	case unix.ENOSPC, unix.EDQUOT:
+	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
 		return "finds no room left in its file system"
-	case unix.EROFS:
+	case errors.Is(err, unix.EROFS):
 		return "is in a read-only file system"
-	case unix.EMFILE, unix.ENFILE:
+	case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE):
 		return "cannot be opened, too many files are open"
-	case unix.EIO:
+	case errors.Is(err, unix.EIO):
 		return "cannot be reached, its disk reports an error"
 	}
-	if errno, ok := err.(unix.Errno); ok {
+	if errno, ok := errors.AsType[unix.Errno](err); ok {
 		return "cannot be used (errno " + strconv.Itoa(int(errno)) + ")"
 	}
 	return "cannot be used (" + err.Error() + ")"

@@ -1,6 +1,7 @@
 package oci
 
 import (
+	"errors"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -27,11 +28,11 @@ func identityOf(st *unix.Stat_t) identity {
 func (b *Bundle) ReadSpec() ([]byte, error) {
 	fd, err := openConfig(b.dir)
 	switch {
-	case err == unix.ENOENT:
+	case errors.Is(err, unix.ENOENT):
 		return nil, b.error("config.json is missing", "a bundle needs one; `runc spec` writes a sample", err)
-	case err == unix.ELOOP:
+	case errors.Is(err, unix.ELOOP):
 		return nil, b.notRegular("a symbolic link")
-	case err == unix.ENXIO:
+	case errors.Is(err, unix.ENXIO):
 		return nil, b.notRegular("a socket or a device")
 	case err != nil:
 		return nil, b.error("config.json "+reason(err), "", err)
@@ -102,7 +103,7 @@ func readAll(fd, size int) ([]byte, error) {
 	for n < len(buf) {
 		got, err := unix.Read(fd, buf[n:])
 		switch {
-		case err == unix.EINTR:
+		case errors.Is(err, unix.EINTR):
 			continue
 		case err != nil:
 			return nil, err

@@ -2,6 +2,7 @@ package oci
 
 import (
 	"encoding/binary"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -91,7 +92,7 @@ func (b *Bundle) createTemporary() (name string, fd int, err error) {
 		}
 		name = temporaryPrefix + strconv.FormatUint(binary.NativeEndian.Uint64(random[:]), 16)
 		err = b.try("create", func() (err error) { fd, err = unix.Openat(b.dir, name, flags, 0o600); return err })
-		if err != unix.EEXIST && err != unix.EINTR {
+		if !errors.Is(err, unix.EEXIST) && !errors.Is(err, unix.EINTR) {
 			return name, fd, err
 		}
 	}
@@ -101,7 +102,7 @@ func (b *Bundle) createTemporary() (name string, fd int, err error) {
 func writeAll(fd int, raw []byte) error {
 	for len(raw) > 0 {
 		n, err := unix.Write(fd, raw)
-		if err != nil && err != unix.EINTR {
+		if err != nil && !errors.Is(err, unix.EINTR) {
 			return err
 		}
 		raw = raw[max(n, 0):]
@@ -127,7 +128,7 @@ func chown(fd int, old *unix.Stat_t) error {
 // bound to the content (IMA, EVM) or mean nothing here.
 func copyAttributes(from, to int) error {
 	list, err := attribute(func(buf []byte) (int, error) { return unix.Flistxattr(from, buf) })
-	if err == unix.ENOTSUP || err == unix.ENOSYS {
+	if errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.ENOSYS) {
 		return nil
 	}
 	if err != nil {
@@ -153,7 +154,7 @@ func copyAttributes(from, to int) error {
 		return nil
 	}
 	// A default list of the directory must not let in whom the old file did not.
-	if err := unix.Fremovexattr(to, accessList); err != nil && err != unix.ENODATA && err != unix.ENOTSUP {
+	if err := unix.Fremovexattr(to, accessList); err != nil && !errors.Is(err, unix.ENODATA) && !errors.Is(err, unix.ENOTSUP) {
 		return err
 	}
 	return nil
@@ -170,7 +171,7 @@ func attribute(get func([]byte) (int, error)) (string, error) {
 	for {
 		n, err := get(buf)
 		switch {
-		case err == unix.ERANGE && len(buf) < 64<<10: // XATTR_SIZE_MAX and XATTR_LIST_MAX
+		case errors.Is(err, unix.ERANGE) && len(buf) < 64<<10: // XATTR_SIZE_MAX and XATTR_LIST_MAX
 			buf = make([]byte, 16*len(buf))
 		case err != nil:
 			return "", err

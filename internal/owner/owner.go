@@ -18,10 +18,14 @@ func Check(what string, info fs.FileInfo) error {
 	if !ok {
 		return errors.New(what + ": its owner is not known")
 	}
+	return check(what, st)
+}
+
+func check(what string, st *syscall.Stat_t) error {
 	if st.Uid != 0 && int(st.Uid) != os.Geteuid() {
 		return errors.New(what + " belongs to user " + strconv.Itoa(int(st.Uid)) + ", not to root: chown root it, or remove it")
 	}
-	if st.Mode&0o022 != 0 && !(info.IsDir() && st.Mode&syscall.S_ISVTX != 0) {
+	if st.Mode&0o022 != 0 && (st.Mode&syscall.S_IFMT != syscall.S_IFDIR || st.Mode&syscall.S_ISVTX == 0) {
 		return errors.New(what + " is writable by others than its owner: chmod go-w it")
 	}
 	return nil
@@ -67,4 +71,42 @@ func Reason(err error) string {
 		return errno.Error()
 	}
 	return err.Error()
+}
+
+// Read returns the content of a regular file of at most limit bytes that is
+// root's. It reads by descriptor, without the poller that os would start: every
+// call of every verb reads the node's settings.
+func Read(path string, limit int64) ([]byte, error) {
+	fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = syscall.Close(fd) }() // nothing was written
+	var st syscall.Stat_t
+	if err := syscall.Fstat(fd, &st); err != nil {
+		return nil, err
+	}
+	switch {
+	case st.Mode&syscall.S_IFMT != syscall.S_IFREG:
+		return nil, errors.New("it is not a regular file")
+	case st.Size > limit:
+		return nil, errors.New("it is larger than " + strconv.FormatInt(limit, 10) + " bytes")
+	}
+	if err := check(path, &st); err != nil {
+		return nil, err
+	}
+	text := make([]byte, st.Size)
+	for n := 0; n < len(text); {
+		more, err := syscall.Read(fd, text[n:])
+		switch {
+		case errors.Is(err, syscall.EINTR):
+		case err != nil:
+			return nil, err
+		case more == 0:
+			return nil, errors.New("it changed while it was read")
+		default:
+			n += more
+		}
+	}
+	return text, nil
 }

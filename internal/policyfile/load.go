@@ -10,6 +10,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/runward/runward/internal/owner"
 	"github.com/runward/runward/policy"
@@ -29,6 +30,14 @@ type Sources struct {
 	// Unselected is what holds for a container that no policy selects: the
 	// name of a profile, "allow" or "deny".
 	Unselected string
+
+	// Cache is the file in which Open keeps the decoded set for the next
+	// process; empty: nowhere. It must be in a directory that only root writes.
+	Cache string
+
+	// BuiltIn gives a built-in profile already decoded, without the profiles
+	// that it extends, and their names; nil: it is decoded from its text.
+	BuiltIn func(name string) (p *policy.Policy, extends []string)
 }
 
 // maxFile is the size in bytes that a policy file may have.
@@ -43,13 +52,17 @@ type loader struct {
 	dirs     owner.Dirs
 	anyOwner bool // for what is only looked at: files need not be root's
 	digest   []byte
+	trail    *trail // nil: nobody asks
 }
 
 // Load reads the node's policies. Every file must decode, and it and all
 // directories above it must be root's and not writable by others: otherwise
 // the error names the first that is not, and there is no set.
 func Load(src Sources, rules []policy.Rule) (policy.Set, error) {
-	l := newLoader(src, rules)
+	return newLoader(src, rules).load()
+}
+
+func (l *loader) load() (policy.Set, error) {
 	files, err := l.find()
 	if err != nil {
 		return policy.Set{}, err
@@ -61,7 +74,7 @@ func Load(src Sources, rules []policy.Rule) (policy.Set, error) {
 			return policy.Set{}, err
 		}
 		l.note(file, text)
-		p, err := Parse(file, text, rules, l.profile)
+		p, err := Parse(file, text, l.rules, l.profile)
 		if err != nil {
 			return policy.Set{}, err
 		}
@@ -113,14 +126,8 @@ func (l *loader) fallback() (*policy.Policy, error) {
 func (l *loader) find() ([]string, error) {
 	paths := map[string]string{}
 	for _, dir := range l.Dirs {
-		entries, err := os.ReadDir(dir)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			continue
-		case err != nil:
-			return nil, errors.New("policy directory " + dir + " cannot be read: " + owner.Reason(err))
-		}
-		if err := l.dirs.Check(dir); err != nil {
+		entries, err := l.list(dir)
+		if err != nil {
 			return nil, err
 		}
 		for _, e := range entries {
@@ -148,13 +155,41 @@ func (l *loader) find() ([]string, error) {
 	return files, nil
 }
 
+// list returns what is in a directory, in no order, after checking whose it
+// is; nothing where it is absent.
+func (l *loader) list(dir string) ([]fs.DirEntry, error) {
+	f, err := os.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		l.trail.noDir(dir)
+		return nil, nil
+	}
+	var entries []fs.DirEntry
+	if err == nil {
+		defer f.Close()
+		l.trail.list(dir, f)
+		entries, err = f.ReadDir(-1)
+	}
+	if err != nil {
+		return nil, errors.New("policy directory " + dir + " cannot be read: " + owner.Reason(err))
+	}
+	if err := l.dirs.Check(dir); err != nil {
+		return nil, err
+	}
+	real, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return nil, errors.New("policy directory " + dir + " cannot be read: " + owner.Reason(err))
+	}
+	return entries, l.dirs.Check(real) // where a symbolic link leads, other directories guard it
+}
+
 // read returns a policy file's text after checking whose it is.
 func (l *loader) read(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO is refused below, not waited for
 	if err != nil {
 		return nil, errors.New("policy file " + path + " cannot be read: " + owner.Reason(err))
 	}
 	defer f.Close()
+	l.trail.read(path, f)
 	info, err := f.Stat()
 	if err != nil {
 		return nil, errors.New("policy file " + path + " cannot be read: " + owner.Reason(err))
@@ -209,7 +244,7 @@ func (l *loader) profile(name string) (*policy.Policy, error) {
 	}
 	l.note(file, text)
 	l.loading = append(l.loading, name)
-	p, err := Parse(file, text, l.rules, l.profile)
+	p, err := l.decodeProfile(name, file, text)
 	l.loading = l.loading[:len(l.loading)-1]
 	if err != nil {
 		return nil, err
@@ -218,19 +253,44 @@ func (l *loader) profile(name string) (*policy.Policy, error) {
 	return p, nil
 }
 
+func (l *loader) decodeProfile(name, file string, text []byte) (*policy.Policy, error) {
+	if l.BuiltIn == nil || file != builtInFile(name) {
+		return Parse(file, text, l.rules, l.profile)
+	}
+	p, extends := l.BuiltIn(name)
+	if p == nil {
+		return Parse(file, text, l.rules, l.profile)
+	}
+	for _, other := range extends {
+		base, err := l.profile(other)
+		if err != nil {
+			return nil, errors.New(file + ": extends: " + err.Error())
+		}
+		p.Extend(base, l.rules)
+	}
+	return p, nil
+}
+
+// builtInFile stands where people look for the file of a built-in profile.
+func builtInFile(name string) string { return "built-in:" + name }
+
 func (l *loader) profileText(name string) (text []byte, file string, err error) {
 	if name == "" || strings.ContainsAny(name, "/\x00") {
 		return nil, "", errors.New("profile " + strconv.Quote(name) + ": want a name such as baseline")
 	}
 	for _, dir := range l.Profiles {
 		file = filepath.Join(dir, name+".toml")
-		if _, err := os.Lstat(file); err == nil {
-			text, err := l.read(file)
-			return text, file, err
+		_, err := os.Lstat(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			l.trail.nothing(file)
+			continue
 		}
+		// Also where it cannot be looked at: one in a later directory may be weaker.
+		text, err := l.read(file)
+		return text, file, err
 	}
 	if text, ok := profiles.Text(name); ok {
-		return text, "built-in:" + name, nil
+		return text, builtInFile(name), nil
 	}
 	return nil, "", errors.New("no profile is called " + strconv.Quote(name) + "; built in are " + strings.Join(profiles.Names(), ", "))
 }
@@ -239,4 +299,18 @@ func (l *loader) profileText(name string) (text []byte, file string, err error) 
 func BuiltIn(name string, rules []policy.Rule) (*policy.Policy, error) {
 	l := newLoader(Sources{}, rules)
 	return l.profile(name)
+}
+
+// BuiltInAlone returns a built-in profile without those that it extends, and
+// their names.
+func BuiltInAlone(name string, rules []policy.Rule) (p *policy.Policy, extends []string, err error) {
+	text, ok := profiles.Text(name)
+	if !ok {
+		return nil, nil, errors.New("no built-in profile is called " + strconv.Quote(name))
+	}
+	p, err = Parse(builtInFile(name), text, rules, func(other string) (*policy.Policy, error) {
+		extends = append(extends, other)
+		return &policy.Policy{}, nil
+	})
+	return p, extends, err
 }

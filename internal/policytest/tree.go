@@ -50,7 +50,7 @@ func NewTree(cwd string) *Tree {
 // directories above it where they are missing.
 func (t *Tree) Add(p string, n Node) error {
 	if !path.IsAbs(p) || path.Clean(p) != p {
-		return fmt.Errorf("path %q: want an absolute path without . and ..", p)
+		return fmt.Errorf("path %q: want an absolute path without \".\" and \"..\" in it", p)
 	}
 	if _, ok := fileTypes[n.Type]; !ok {
 		return fmt.Errorf("path %q: unknown type %q", p, n.Type)

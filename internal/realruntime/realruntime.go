@@ -4,6 +4,7 @@ package realruntime
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -64,7 +65,10 @@ func Safe(path string) error {
 	if err != nil {
 		return errors.New("the real runtime " + strconv.Quote(path) + " cannot be used: " + owner.Reason(err))
 	}
-	return owner.Check("the real runtime "+path, info)
+	if err := owner.Check("the real runtime "+path, info); err != nil {
+		return err
+	}
+	return (owner.Dirs{}).Check(filepath.Dir(path))
 }
 
 // Kind names the runtime's family from its file name; an unknown one is held

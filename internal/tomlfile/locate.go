@@ -7,27 +7,61 @@ import (
 )
 
 // locate finds the line and column of the key that path leads to, with the
-// one TOML parser there is: the key is in the first of the file's beginnings,
-// line by line, in which the parser finds it. It costs many parses, and only
-// errors pay for it.
+// one TOML parser there is: it searches for the shortest beginning of the
+// file, cut between lines, in which the parser finds the key. That costs some
+// dozens of parses, and only errors pay for it.
 func (d *Doc) locate(path []any) (int, int) {
 	if len(path) == 0 {
 		return 0, 0
 	}
 	lines := strings.SplitAfter(d.text, "\n")
-	good, end := 0, 0
-	for n := range lines {
-		end += len(lines[n])
-		var root map[string]any
-		if _, err := toml.Decode(d.text[:end], &root); err != nil {
-			continue // cut inside a value that has several lines
-		}
-		if has(root, path) {
-			return findKey(lines, good, n, keyName(path))
-		}
-		good = n + 1
+	// The first `without` lines do not have the key, the first `with` do.
+	without, with := 0, len(lines)
+	if found, ok := d.parsePart(lines, with, path); !ok || !found {
+		return 0, 0
 	}
-	return 0, 0
+	for {
+		n, found := d.between(lines, without, with, path)
+		switch {
+		case n < 0:
+			return findKey(lines, without, with-1, keyName(path))
+		case found:
+			with = n
+		default:
+			without = n
+		}
+	}
+}
+
+// between parses the file's first n lines for an n between the two, as near to
+// their middle as can be parsed: not every cut is between values. It returns
+// -1 where there is none, and whether the key is there.
+func (d *Doc) between(lines []string, low, high int, path []any) (n int, found bool) {
+	middle := (low + high) / 2
+	for away := 0; away <= high-low; away++ {
+		for _, n := range [...]int{middle + away, middle - away} {
+			if n <= low || n >= high {
+				continue
+			}
+			if found, ok := d.parsePart(lines, n, path); ok {
+				return n, found
+			}
+		}
+	}
+	return -1, false
+}
+
+// parsePart tells whether the first n lines parse, and have the key.
+func (d *Doc) parsePart(lines []string, n int, path []any) (found, ok bool) {
+	end := 0
+	for _, line := range lines[:n] {
+		end += len(line)
+	}
+	var root map[string]any
+	if _, err := toml.Decode(d.text[:end], &root); err != nil {
+		return false, false
+	}
+	return has(root, path), true
 }
 
 // has tells whether path leads to something.

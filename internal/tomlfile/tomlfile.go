@@ -102,6 +102,7 @@ func UnknownKey(key string, known []string) string {
 	if near := nearest.Word(key, known); near != "" {
 		return msg + "; did you mean " + strconv.Quote(near) + "?"
 	}
+	known = append([]string{}, known...)
 	sort.Strings(known)
 	msg += "; known here:"
 	for i, k := range known {

@@ -148,13 +148,14 @@ func byType(f policy.File) reason {
 	switch f.Type {
 	case policy.Socket:
 		return reason{path.Dir(f.Path), "no socket: at its other end is a program of the host"}
-	case policy.BlockDevice, policy.CharDevice, policy.Fifo, policy.Other:
+	case policy.Missing, policy.Directory, policy.Regular:
+		return byKernel(f)
+	default: // devices, FIFOs, and whatever else there may be
 		if harmlessSource(f) {
 			return reason{}
 		}
 		return reason{path.Dir(f.Path), "a directory or a regular file"}
 	}
-	return byKernel(f)
 }
 
 // byKernel refuses file systems of the kernel's.

@@ -160,8 +160,9 @@ func namespaceHint(t specs.LinuxNamespaceType) string {
 		return "use --cgroupns=private"
 	case specs.UserNamespace:
 		return "take out --userns=host, or the path"
+	default: // the engines have no option for it
+		return "take the path out"
 	}
-	return "take the path out"
 }
 
 func checkNamespacePath(e *policy.Eval, s *NamespacesSettings, i int, ns specs.LinuxNamespace) {

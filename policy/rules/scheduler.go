@@ -51,6 +51,7 @@ func realTime(s *specs.Scheduler) bool {
 	switch s.Policy {
 	case specs.SchedOther, specs.SchedBatch, specs.SchedIdle:
 		return s.Nice < 0
+	default:
+		return true
 	}
-	return true
 }

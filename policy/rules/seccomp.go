@@ -137,6 +137,7 @@ func refuses(a specs.LinuxSeccompAction) bool {
 	switch a {
 	case specs.ActErrno, specs.ActTrap, specs.ActKill, specs.ActKillThread, specs.ActKillProcess:
 		return true
+	default: // ALLOW and LOG; TRACE and NOTIFY, which leave it to a program; what no runtime knows
+		return false
 	}
-	return false
 }

@@ -122,12 +122,14 @@ func alone() testCase {
 			{name: "1 of others", program: runward, node: "1, stub", verdict: "allow"},
 			{name: "5 that select", program: runward, node: "5, stub", verdict: "allow"},
 			{name: "5 that rewrite", program: runward, node: "5 that rewrite, stub", verdict: "rewrite"},
+			{name: "5, synced", program: runward, node: "5, synced, stub", verdict: "allow"},
 			{name: "1000 of others", program: runward, node: "1000, stub", verdict: "allow"},
 		},
 	}
 	for _, v := range c.variants[1:] {
 		c.targets = append(c.targets, target{of: v.name, over: "floor", added: 2.5})
 	}
-	c.targets[len(c.targets)-1] = target{of: "1000 of others", over: "1 of others", added: 1}
+	c.targets[3] = target{of: "5, synced", over: "5 that select"}
+	c.targets[4] = target{of: "1000 of others", over: "1 of others", added: 1}
 	return c
 }

@@ -20,6 +20,7 @@ func nodes() map[string]node {
 		"none":                 {},
 		"5":                    {policies: 5, selects: true},
 		"5, synced":            {policies: 5, selects: true, sync: "data"},
+		"5, synced, stub":      {policies: 5, selects: true, sync: "data", stub: "quit"},
 		"5, stub":              {policies: 5, selects: true, stub: "quit"},
 		"5 that rewrite":       {policies: 5, selects: true, tight: true},
 		"1 of others":          {policies: 1},

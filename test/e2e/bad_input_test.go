@@ -61,7 +61,7 @@ func TestBadInput(t *testing.T) {
 		},
 		{
 			name: "unknown flag", args: func(b *lab.Container) []string { return []string{"create", "--frob", "--bundle", b.Dir, b.ID} },
-			want: []string{`runward: flag "--frob" is not one of create; see runc create --help`},
+			want: []string{`runward: flag "--frob" is not one of create; see runc create --help; nothing was started`},
 		},
 		{
 			name: "no id", args: func(b *lab.Container) []string { return []string{"create", "--bundle", b.Dir} },
@@ -108,7 +108,12 @@ func TestBadInput(t *testing.T) {
 				}
 			}
 			if c.name != "unknown verb" {
-				wantLine(t, out.Stderr, "runward: ")
+				receipts := n.Receipts()
+				r := receipts[len(receipts)-1]
+				wantLine(t, out.Stderr, "runward: ", "nothing was started (receipt "+r.ID+")")
+				if r.Verdict != "deny" || r.Error == "" || !strings.Contains(out.Stderr, r.Error) {
+					t.Errorf("receipt: %+v", r)
+				}
 				wantRecord(t, b.Log, strings.TrimSuffix(out.Stderr, "\n"))
 			}
 			for _, phrase := range []string{"permission denied", "no such file or directory", "executable file not found", "operation not permitted", "does not exist"} {
@@ -144,6 +149,100 @@ func TestErrorsNeverMakeUnkillable(t *testing.T) {
 	if kept := n.Kept(); len(kept) != 0 {
 		t.Errorf("kept %v", kept)
 	}
+}
+
+// With policy in audit mode nothing is refused, whatever is wrong with the
+// call: what happens is what happens under runc.
+func TestAuditModeRefusesNothing(t *testing.T) {
+	n := lab.NewNode(t)
+	for _, mode := range []string{"the node's", "the policy's"} {
+		if mode == "the node's" {
+			n.Settings("mode = 'audit'\nruntime.path = '" + lab.Runc(t) + "'\n")
+			n.Policy("10-test.toml", "")
+		} else {
+			n.Settings("runtime.path = '" + lab.Runc(t) + "'\n")
+			n.Policy("10-test.toml", "version = 1\nname = 'test'\nmode = 'audit'\nextends = ['restricted']\n")
+		}
+		for _, c := range []struct {
+			name    string
+			prepare func(*testing.T, *lab.Container)
+			args    []string
+		}{
+			{"no config", func(t *testing.T, b *lab.Container) { must(t, os.Remove(filepath.Join(b.Dir, "config.json"))) }, nil},
+			{"not JSON", config("nonsense"), nil},
+			{"no id", nil, []string{"create"}},
+			{"unknown flag", nil, []string{"create", "--frob", "x"}},
+			{"privileged", func(t *testing.T, b *lab.Container) {
+				b.WriteSpec([]byte(strings.ReplaceAll(readFile(t, filepath.Join(b.Dir, "config.json")), `{"type":"pid"},`, "")))
+			}, nil},
+		} {
+			plain, b := lab.Bundle(t, "echo ran"), lab.Bundle(t, "echo ran")
+			for _, b := range []*lab.Container{plain, b} {
+				if c.prepare != nil {
+					c.prepare(t, b)
+				}
+			}
+			args := func(b *lab.Container) []string {
+				if c.args != nil {
+					return c.args
+				}
+				return []string{"run", "--bundle", b.Dir, b.ID}
+			}
+			before := readFileOr(b.Dir+"/config.json", "none")
+			want, got := plain.Do(lab.Runc(t), args(plain)...), b.Do(n.Runward, args(b)...)
+			for _, r := range []*lab.Result{&want, &got} {
+				r.Stderr = withoutTime(r.Stderr)
+			}
+			if got != want {
+				t.Errorf("%s, %s:\n got %+v\nwant %+v", mode, c.name, got, want)
+			}
+			if after := readFileOr(b.Dir+"/config.json", "none"); after != before {
+				t.Errorf("%s, %s: config.json changed", mode, c.name)
+			}
+			if receipts := n.Receipts(); len(receipts) == 0 || receipts[len(receipts)-1].Verdict != "allow" {
+				t.Errorf("%s, %s: receipts %+v", mode, c.name, receipts)
+			}
+		}
+	}
+	found := 0
+	for _, r := range n.Receipts() {
+		for _, f := range r.Findings {
+			if f.Done == "would-deny" && f.Rule == "namespaces" {
+				found++
+			}
+		}
+	}
+	if found != 2 {
+		t.Errorf("the host's pid namespace was recorded %d times, not in either mode", found)
+	}
+}
+
+// A container that exists stays as it is, and so does what is kept of it.
+func TestCreateTwice(t *testing.T) {
+	n := lab.NewNode(t)
+	b := lab.Bundle(t, "sleep 1000")
+	if out := b.Do(n.Runward, "create", "--bundle", b.Dir, b.ID); out.Code != 0 {
+		t.Fatal(out.Stderr)
+	}
+	kept := n.Kept()
+	out := b.Do(n.Runward, "create", "--bundle", b.Dir, b.ID)
+	if out.Code != 1 || !strings.Contains(out.Stderr, b.ID) || !strings.Contains(out.Stderr, "exists") {
+		t.Errorf("exit code %d, %s", out.Code, out.Stderr)
+	}
+	if again := n.Kept(); len(again) != 1 || again[0] != kept[0] {
+		t.Errorf("kept %v, then %v", kept, again)
+	}
+	if out := b.Do(n.Runward, "state", b.ID); !strings.Contains(out.Stdout, `"created"`) {
+		t.Errorf("state %s %s", out.Stdout, out.Stderr)
+	}
+}
+
+func readFileOr(path, other string) string {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return other
+	}
+	return string(raw)
 }
 
 func config(text string) func(*testing.T, *lab.Container) {

@@ -104,7 +104,7 @@ func open(name string) (*source, error) {
 		s.reader = bufio.NewReaderSize(unzip, 2*audit.MaxBytes)
 	}
 	start, err := s.reader.Peek(2 * audit.MaxBytes)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		f.Close()
 		return nil, fmt.Errorf("read receipts %s: %w", name, err)
 	}

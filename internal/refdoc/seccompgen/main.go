@@ -99,8 +99,8 @@ func writeArches(b *bytes.Buffer, p *seccomp.Seccomp) {
 
 func writeGroup(b *bytes.Buffer, call *seccomp.Syscall) error {
 	names := append([]string{}, call.Names...)
-	if call.Name != "" {
-		names = append(names, call.Name)
+	if len(names) == 0 {
+		return fmt.Errorf("%s: a rule (%q) is about no system call, or names it in the old way: teach seccompgen", module, call.Comment)
 	}
 	sort.Strings(names)
 	fmt.Fprintf(b, "{names: []string{%s}, action: %q", quoted(names), call.Action)

@@ -1,0 +1,160 @@
+// Command reference writes packaging/doc/reference.md: every setting and every
+// rule, from their own declarations and from the first case of each rule.
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+
+	"golang.org/x/tools/txtar"
+
+	"github.com/runward/runward/internal/config"
+	"github.com/runward/runward/policy"
+	"github.com/runward/runward/policy/rules"
+)
+
+//go:generate go run . -rules ../../../policy/rules -o ../../../packaging/doc/reference.md
+
+func main() {
+	dir := flag.String("rules", "", "directory of the rules' cases")
+	out := flag.String("o", "", "file to write")
+	flag.Parse()
+	text, err := reference(*dir)
+	if err == nil {
+		err = os.WriteFile(*out, text, 0o644)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "reference:", err)
+		os.Exit(1)
+	}
+}
+
+// reference renders the whole document; cases is where the .txtar files are.
+func reference(cases string) ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteString("# Reference\n\nMade from the code by `make generate`; do not edit.\n\n")
+	settings(&b)
+	language(&b)
+	b.WriteString("# Rules\n\nIn the order in which they run. A rule is switched on by its table; `action` is `rewrite`, `deny` or `audit`.\n\n")
+	for i := range rules.All {
+		r := &rules.All[i]
+		fmt.Fprintf(&b, "- [`%s`](#%s): %s\n", r.ID, r.ID, r.Title)
+	}
+	for i := range rules.All {
+		if err := rule(&b, &rules.All[i], cases); err != nil {
+			return nil, err
+		}
+	}
+	return b.Bytes(), nil
+}
+
+func settings(b *bytes.Buffer) {
+	b.WriteString("# The node's settings\n\n`runward.toml` in `" + filepath.Dir(config.File()) + "`; every key may be left out.\n\n| key | default | meaning |\n| --- | --- | --- |\n")
+	rows(b, "", reflect.ValueOf(*config.Default()))
+	b.WriteString("\n")
+}
+
+func rows(b *bytes.Buffer, prefix string, v reflect.Value) {
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		key := prefix + f.Tag.Get("toml")
+		if f.Type.Kind() == reflect.Struct {
+			rows(b, key+".", v.Field(i))
+			continue
+		}
+		value := ""
+		if !v.Field(i).IsZero() {
+			value = fmt.Sprintf("`%v`", v.Field(i).Interface())
+		}
+		fmt.Fprintf(b, "| `%s` | %s | %s |\n", key, value, cell(f.Tag.Get("doc")))
+	}
+}
+
+func language(b *bytes.Buffer) {
+	b.WriteString("# Selectors\n\nWhat `[[select]]` and an exception's `match` may have; each is a list of globs, `!` excludes.\n\n| key | selects by |\n| --- | --- |\n")
+	t := reflect.TypeFor[policy.Selector]()
+	for i := range t.NumField() {
+		fmt.Fprintf(b, "| `%s` | %s |\n", t.Field(i).Tag.Get("toml"), cell(t.Field(i).Tag.Get("doc")))
+	}
+	b.WriteString("\n")
+}
+
+func rule(b *bytes.Buffer, r *policy.Rule, cases string) error {
+	fmt.Fprintf(b, "\n## %s\n\n%s. Default action: `%s`. Since %s.\n\n%s\n\n", r.ID, r.Title, r.Default, r.Since, strings.Join(strings.Fields(r.Doc), " "))
+	t := reflect.TypeOf(r.NewSettings()).Elem()
+	if t.NumField() > 0 {
+		b.WriteString("| setting | kind | meaning |\n| --- | --- | --- |\n")
+	}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if f.Tag.Get("doc") == "" {
+			return fmt.Errorf("rule %s: setting %s has no doc", r.ID, f.Name)
+		}
+		fmt.Fprintf(b, "| `%s` | %s | %s |\n", f.Tag.Get("toml"), kind(f.Type), cell(f.Tag.Get("doc")))
+	}
+	if len(r.Refs) == 0 {
+		return fmt.Errorf("rule %s: no reference", r.ID)
+	}
+	b.WriteString("\nReferences: ")
+	for i, ref := range r.Refs {
+		if i > 0 {
+			b.WriteString("; ")
+		}
+		b.WriteString(ref.Standard + " " + ref.ID)
+	}
+	b.WriteString(".\n")
+	return example(b, r.ID, cases)
+}
+
+// example shows the first case: the policy, and what it decides.
+func example(b *bytes.Buffer, id, cases string) error {
+	archive, err := txtar.ParseFile(filepath.Join(cases, id+".txtar"))
+	if err != nil {
+		return err
+	}
+	name, _, _ := strings.Cut(archive.Files[0].Name, "/")
+	for _, f := range archive.Files {
+		switch f.Name {
+		case name + "/policy.toml":
+			fmt.Fprintf(b, "\n```toml\n%s```\n", f.Data)
+		case name + "/want":
+			b.WriteString("\nFor example:\n\n")
+			for line := range strings.Lines(string(f.Data)) {
+				if len(line) > 400 {
+					line = line[:400] + "...\n"
+				}
+				b.WriteString("    " + line)
+			}
+		}
+	}
+	return nil
+}
+
+// kind names a setting's type as a policy's author sees it.
+func kind(t reflect.Type) string {
+	name := t.Name()
+	switch {
+	case name == "AllowList":
+		return "allow-list: a value must be on every policy's"
+	case name == "Forbid":
+		return "deny-list: policies' lists unite"
+	case name == "Flag":
+		return "requirement: one policy's true is enough"
+	case strings.HasPrefix(name, "MaxTable"):
+		return "maxima by name: the smallest wins"
+	case strings.HasPrefix(name, "Max"):
+		return "maximum: the smallest wins"
+	case strings.HasPrefix(name, "Min"):
+		return "minimum: the largest wins"
+	case strings.HasPrefix(name, "Default"), name == "Text":
+		return "value: the first policy's"
+	}
+	return name
+}
+
+func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
