@@ -4,17 +4,22 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"testing"
 
 	"github.com/runward/runward/internal/jsondoc"
 	"github.com/runward/runward/policy"
 )
 
+// Fatal is what tests and property tests have in common.
+type Fatal interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
 // CheckRewrite holds what every decision keeps to. A patch comes with the
 // verdict rewrite and with no other; the document with it applied decodes, is
 // allowed with nothing more to do, and keeps every value that no pointer of
 // the patch names, byte for byte and in its order.
-func CheckRewrite(t testing.TB, set policy.Set, rules []policy.Rule, spec *policy.Spec, facts *policy.Facts, d policy.Decision) {
+func CheckRewrite(t Fatal, set policy.Set, rules []policy.Rule, spec *policy.Spec, facts *policy.Facts, d policy.Decision) {
 	t.Helper()
 	if (d.Verdict == policy.Rewrite) != (len(d.Patch) > 0) {
 		t.Fatalf("verdict %v with a patch of %d operations", d.Verdict, len(d.Patch))

@@ -195,7 +195,7 @@ func checkWritable(e *policy.Eval, i int) {
 	found := "a writable " + m.Type + " at " + quote(m.Destination)
 	if m.Type == "cgroup" {
 		for n := range e.Spec.Linux.Namespaces {
-			if e.Spec.Linux.Namespaces[n].Type == specs.CgroupNamespace {
+			if ns := &e.Spec.Linux.Namespaces[n]; ns.Type == specs.CgroupNamespace && ns.Path == "" {
 				return // what it can write is its own
 			}
 		}
