@@ -283,11 +283,25 @@ func (d *Default[T]) isSet() bool         { return d.Set }
 func (d *Default[T]) stamp(policy string) { d.Policy = policy }
 func (d *Default[T]) meet(setting)        {}
 
-// A Text is a word for something absent: the first policy that has one decides.
+// A Text is a word for something absent: the first policy that has one
+// decides, and where its word cannot be used, the next.
 type Text struct {
 	Value  string
 	Set    bool
 	Policy string
+	Others []string // those of later policies
+}
+
+// Each calls yield with the word and the others, until it returns false.
+func (t Text) Each(yield func(word string) bool) {
+	if !t.Set || !yield(t.Value) {
+		return
+	}
+	for _, word := range t.Others {
+		if !yield(word) {
+			return
+		}
+	}
 }
 
 // UnmarshalTOML reads a string.
@@ -302,7 +316,10 @@ func (t *Text) UnmarshalTOML(v any) error {
 
 func (t *Text) isSet() bool         { return t.Set }
 func (t *Text) stamp(policy string) { t.Policy = policy }
-func (t *Text) meet(setting)        {}
+func (t *Text) meet(other setting) {
+	o := other.(*Text)
+	t.Others = append(append(t.Others[:len(t.Others):len(t.Others)], o.Value), o.Others...)
+}
 
 // A MaxTable has an upper bound per name: for each the smallest wins. A name
 // that no policy has is not bounded.

@@ -14,7 +14,7 @@ import (
 
 // facts is the layout of a facts.json. Everything may be left out.
 type facts struct {
-	Verb     string          `json:"verb"`    // create unless said
+	Verb     string          `json:"verb"` // create unless said
 	Flags    []string        `json:"flags"`
 	Ceiling  *policy.Ceiling `json:"ceiling"`
 	Now      string          `json:"now"` // RFC 3339; 2026-01-01 unless said

@@ -1,0 +1,267 @@
+package rules_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+	"sync"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"pgregory.net/rapid"
+
+	"github.com/runward/runward/internal/jsondoc"
+	"github.com/runward/runward/internal/patch"
+	"github.com/runward/runward/internal/policyfile"
+	"github.com/runward/runward/internal/policytest"
+	"github.com/runward/runward/policy"
+	"github.com/runward/runward/policy/rules"
+)
+
+// What the property tests draw from: every captured and known config.json, and
+// as changes to them the patches of the known cases.
+var corpus = sync.OnceValue(readCorpus)
+
+type drawn struct {
+	specs   [][]byte
+	patches []patch.Patch
+}
+
+func readCorpus() drawn {
+	var c drawn
+	for _, glob := range []string{"../../test/specs/*/*/config.json", "../../test/cases/*/config.json"} {
+		files, err := filepath.Glob(glob)
+		if err != nil || len(files) < 50 {
+			panic("no " + glob)
+		}
+		for _, file := range files {
+			raw, err := os.ReadFile(file)
+			if err != nil {
+				panic(err)
+			}
+			if _, err := policy.ParseSpec(raw); err == nil {
+				c.specs = append(c.specs, raw)
+			}
+		}
+	}
+	files, err := filepath.Glob("../../test/cases/*/case.json")
+	if err != nil {
+		panic(err)
+	}
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			panic(err)
+		}
+		var one struct{ Patch patch.Patch }
+		if err := json.Unmarshal(raw, &one); err != nil {
+			panic(err)
+		}
+		if len(one.Patch) > 0 {
+			c.patches = append(c.patches, one.Patch)
+		}
+	}
+	if len(c.patches) < 100 {
+		panic("too few patches")
+	}
+	return c
+}
+
+// drawSpec draws a config.json that can be read: one of the corpus with some
+// cases' patches, members taken out, and values moved to the ends of their range.
+func drawSpec(t *rapid.T) []byte {
+	raw := rapid.SampledFrom(corpus().specs).Draw(t, "spec")
+	for range rapid.IntRange(0, 4).Draw(t, "changes") {
+		var next []byte
+		var err error
+		switch rapid.IntRange(0, 3).Draw(t, "change") {
+		case 0, 1:
+			next, err = patch.Apply(raw, jsondoc.DefaultLimits(), rapid.SampledFrom(corpus().patches).Draw(t, "patch"))
+		default:
+			next, err = patch.Apply(raw, jsondoc.DefaultLimits(), drawChange(t, raw))
+		}
+		if err != nil {
+			continue
+		}
+		if _, err := policy.ParseSpec(next); err == nil {
+			raw = next
+		}
+	}
+	return raw
+}
+
+// drawChange draws an operation at some value of the document.
+func drawChange(t *rapid.T, raw []byte) patch.Patch {
+	doc, err := jsondoc.Parse(raw, jsondoc.DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var at []string
+	value := doc.Root()
+	for value.Len() > 0 && (len(at) == 0 || rapid.IntRange(0, 4).Draw(t, "deeper") > 0) {
+		n := rapid.IntRange(0, value.Len()-1).Draw(t, "child")
+		if value.Kind() == jsondoc.Array {
+			at, value = append(at, strconv.Itoa(n)), value.Index(n)
+			continue
+		}
+		child := value.First()
+		for range n {
+			child = child.Next()
+		}
+		at, value = append(at, jsondoc.EscapePointer(child.Key())), child
+	}
+	op := patch.Op{Op: "remove", Path: "/" + strings.Join(at, "/")}
+	if to := otherValues(value); len(to) > 0 && rapid.Bool().Draw(t, "replace") {
+		op.Op, op.Value = "replace", patch.Raw(rapid.SampledFrom(to).Draw(t, "value"))
+	}
+	return patch.Patch{op}
+}
+
+// otherValues are values of the same type, from the ends of its range.
+func otherValues(v jsondoc.Value) []string {
+	switch v.Kind() {
+	case jsondoc.Number:
+		return []string{"0", "1", "-1", "2147483648", "4294967295", "9223372036854775807", "1e0"}
+	case jsondoc.String:
+		return []string{`""`, `"/"`, `"/etc"`, `".."`, `"/proc/1/root"`, `"CAP_SYS_ADMIN"`, `"host"`, `"SCMP_ACT_ALLOW"`, `"rw"`, `"a"`}
+	case jsondoc.Array:
+		return []string{"[]"}
+	case jsondoc.Object:
+		return []string{"{}"}
+	case jsondoc.Bool:
+		return []string{"true", "false"}
+	default:
+		return nil
+	}
+}
+
+// settingValues are what policies may have for each list and word, by rule and key.
+var settingValues = map[string][]string{
+	"namespaces.host":          {"pid", "network", "ipc", "uts", "cgroup"},
+	"capabilities.allow":       {"CAP_CHOWN", "CAP_NET_RAW", "CAP_SYS_ADMIN", "CAP_NET_BIND_SERVICE", "CAP_SETUID", "CAP_SYS_CHROOT"},
+	"capabilities.ambient":     {"CAP_CHOWN", "CAP_NET_BIND_SERVICE"},
+	"apparmor.allow":           {"docker-default", "cri-*", "**"},
+	"apparmor.profile":         {"docker-default", "cri-containerd.apparmor.d", "missing"},
+	"selinux.types":            {"container_t", "container_*", "spc_t"},
+	"selinux.mount_types":      {"container_file_t", "*"},
+	"seccomp.profile":          {"default"},
+	"seccomp.forbid":           {"io_uring_setup", "chown", "clone3", "ptrace"},
+	"rootfs.allow":             {"default", "/srv/**", "/var/lib/**", "/**"},
+	"host_paths.sources":       {"default", "/srv/**", "/etc/**", "/dev/shm", "/home/user/**"},
+	"host_paths.forbid":        {"/srv", "/var/lib/docker/**", "/home/*"},
+	"host_paths.read_only":     {"/srv/**", "/var/lib/**", "/etc"},
+	"mounts.allow":             {"default", "bind /**", "tmpfs /**", "sysfs /sys", "nfs /data", "proc /proc", "cgroup /sys/fs/cgroup"},
+	"masked_paths.masked":      {"/proc/version", "/sys/kernel"},
+	"masked_paths.read_only":   {"/proc/tty", "/sys/module"},
+	"masked_paths.open":        {"/proc/keys", "/proc/*", "/sys/firmware"},
+	"devices.allow":            {"default", "c 10:229 rwm", "b 8:* r", "a *:* rwm", "c 1:* rwm"},
+	"hooks.allow":              {"default", "/usr/bin/*", "/usr/libexec/oci/hooks.d/*", "/bin/sh"},
+	"annotations.allow":        {"default", "com.example.*", "**", "run.oci.**"},
+	"annotations.forbid":       {"com.example.*", "io.podman.**"},
+	"sysctls.allow":            {"default", "net.*", "kernel.shm_rmid_forced", "*.**"},
+	"net_devices.allow":        {"eth0", "default"},
+	"cgroup_path.allow":        {"default", "/docker/**", "machine.slice:**"},
+	"unified.allow":            {"default", "pids.max", "memory.*"},
+	"working_directory.allow":  {"/srv/**"},
+	"runtime_flags.allow":      {"default", "no-pivot", "no-new-keyring", "preserve-fds"},
+	"checkpoint_restore.allow": {"checkpoint", "restore"},
+	"exec.commands":            {"/bin/**", "sh"},
+	"exec.forbid":              {"/bin/**", "curl"},
+	"exec.users":               {"container", "0", "1000"},
+}
+
+// drawPolicy draws a policy file: some rules, some of their settings.
+func drawPolicy(t *rapid.T, name string) *policy.Policy {
+	b := &strings.Builder{}
+	b.WriteString("version = 1\nname = \"" + name + "\"\n")
+	for _, r := range rules.All {
+		if !rapid.Bool().Draw(t, name+" "+r.ID) {
+			continue
+		}
+		b.WriteString("[" + r.ID + "]\n")
+		if action := rapid.SampledFrom([]string{"", "", "", "rewrite", "deny", "audit"}).Draw(t, "action"); action != "" {
+			b.WriteString("action = \"" + action + "\"\n")
+		}
+		fields := reflect.TypeOf(r.NewSettings()).Elem()
+		for i := range fields.NumField() {
+			if rapid.Bool().Draw(t, "setting") {
+				drawSetting(t, b, r.ID, fields.Field(i))
+			}
+		}
+	}
+	p, err := policyfile.Parse(name+".toml", []byte(b.String()), rules.All, noProfiles)
+	if err != nil && strings.Contains(err.Error(), "gid: it goes with uid") {
+		p, err = policyfile.Parse(name+".toml", []byte("version = 1\nname = \""+name+"\"\n"), rules.All, noProfiles)
+	}
+	if err != nil {
+		t.Fatalf("%v\n%s", err, b)
+	}
+	return p
+}
+
+func drawSetting(t *rapid.T, b *strings.Builder, rule string, field reflect.StructField) {
+	key := field.Tag.Get("toml")
+	values := settingValues[rule+"."+key]
+	pick := func(from ...string) string { return rapid.SampledFrom(from).Draw(t, rule+"."+key) }
+	value := ""
+	switch kind := field.Type.Name(); {
+	case kind == "AllowList" || kind == "Forbid":
+		if len(values) == 0 {
+			t.Fatalf("settingValues has nothing for %s.%s", rule, key)
+		}
+		some := rapid.SliceOfNDistinct(rapid.SampledFrom(values), 0, min(3, len(values)), rapid.ID).Draw(t, key)
+		text, err := json.Marshal(some)
+		if err != nil {
+			t.Fatal(err)
+		}
+		value = string(text)
+		if some == nil {
+			value = "[]"
+		}
+	case kind == "Text":
+		value = strconv.Quote(pick(values...))
+	case kind == "Flag":
+		value = pick("true", "false")
+	case strings.HasPrefix(kind, "MaxTable"):
+		value = pick("{}", "{ nofile = 1024 }", "{ RLIMIT_NOFILE = 512, core = 0 }", "{ rtprio = 10, nice = 0 }")
+	case strings.Contains(kind, "Bytes"):
+		value = pick("1048576", "\"64MiB\"", "\"4GiB\"")
+	case strings.Contains(kind, "CPUs"):
+		value = pick("\"1m\"", "0.5", "4")
+	case strings.HasPrefix(kind, "Min"):
+		value = pick("-1000", "-500", "0", "1000")
+	default:
+		value = pick("1", "100", "70000")
+	}
+	b.WriteString(key + " = " + value + "\n")
+}
+
+// drawFacts draws a node and an engine; the files that the config.json names
+// are on it.
+func drawFacts(t *rapid.T, view *specs.Spec) *policy.Facts {
+	call := rapid.SampledFrom([]policytest.Call{
+		{},
+		{Engine: "docker", Root: "/var/run/docker/runtime-runc/moby", Bundle: "/run/docker/containerd/daemon/io.containerd.runtime.v2.task/moby/1", ParentExe: "/usr/bin/containerd-shim-runc-v2"},
+		{Engine: "containerd", Root: "/run/containerd/runc/k8s.io", Bundle: "/run/containerd/io.containerd.runtime.v2.task/k8s.io/1", ParentExe: "/usr/bin/containerd-shim-runc-v2"},
+		{Engine: "cri-o", Bundle: "/run/containers/storage/overlay-containers/1/userdata", ParentExe: "/usr/bin/conmon"},
+		{Engine: "podman", Bundle: "/var/lib/containers/storage/overlay-containers/1/userdata", ParentExe: "/usr/bin/conmon"},
+		{Engine: "buildah", Bundle: "/var/tmp/buildah1", ParentExe: "/usr/bin/buildah"},
+	}).Draw(t, "call")
+	call.CgroupVersion = rapid.IntRange(1, 2).Draw(t, "cgroup version")
+	f, _, err := policytest.CallFacts(call, view)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Rootless = rapid.IntRange(0, 5).Draw(t, "rootless") == 0
+	f.SELinux = rapid.Bool().Draw(t, "selinux")
+	f.AppArmor.Enabled = rapid.Bool().Draw(t, "apparmor")
+	f.AppArmor.Loaded = func(profile string) bool { return profile == "docker-default" }
+	f.Arch = rapid.SampledFrom([]string{"amd64", "arm64", "s390x", ""}).Draw(t, "arch")
+	f.Kernel = rapid.SampledFrom([][2]int{{}, {4, 4}, {6, 12}}).Draw(t, "kernel")
+	if rapid.IntRange(0, 9).Draw(t, "lookup") == 0 {
+		f.Lookup = nil
+	}
+	return f
+}
