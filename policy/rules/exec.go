@@ -41,8 +41,10 @@ Programs are matched by the first word of the command, as written, and by its la
 	Exec:    true,
 	Default: policy.ActionDeny,
 	Refs: []policy.Ref{
-		{Standard: "CIS Docker 1.6", ID: "5.23"}, {Standard: "CIS Docker 1.6", ID: "5.24"},
-		{Standard: "MITRE ATT&CK", ID: "T1609"}, {Standard: "CVE", ID: "2026-30892"},
+		{Standard: "CIS Docker 1.6", ID: "5.23"},
+		{Standard: "CIS Docker 1.6", ID: "5.24"},
+		{Standard: "MITRE ATT&CK", ID: "T1609"},
+		{Standard: "CVE", ID: "2026-30892"},
 	},
 }, checkExec)
 
