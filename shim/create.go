@@ -135,7 +135,7 @@ func (c *creation) keep(bundle *oci.Bundle) error {
 			}
 			return nil
 		}
-		_ = ledger.Delete(config.LedgerDir(), c.inv.root(realruntime.Kind(c.runtime)), c.inv.ID) // the error at hand is the one to report
+		_ = ledger.Delete(config.LedgerDir(), stateRoot(c.inv, realruntime.Kind(c.runtime)), c.inv.ID) // the error at hand is the one to report
 	}
 	if c.decision.Verdict == policy.Rewrite {
 		if undo := bundle.WriteSpec(c.raw); undo != nil {

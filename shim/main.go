@@ -3,12 +3,14 @@ package shim
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/runward/runward/internal/config"
 	"github.com/runward/runward/internal/ledger"
 	"github.com/runward/runward/internal/realruntime"
 	"github.com/runward/runward/policy"
+	"github.com/runward/runward/shim/argv"
 )
 
 // exitRefused is what runc exits with when it could not create.
@@ -18,11 +20,11 @@ const exitRefused = 1
 // executed, with the exit code. args[0] is the name that it was called by;
 // ignored is as in Exec.
 func Main(args, env []string, ignored uint64) int {
-	inv, parseErr := Parse(args[1:])
 	cfg, cfgErr := config.Load() // with an error, as much as could be read
 	runtime, err := realruntime.Find(cfg, filepath.Base(args[0]), "/proc/self/exe")
+	inv, parseErr := argv.Parse(grammar(cfg, filepath.Base(args[0]), runtime), args[1:])
 	switch {
-	case inv.Covered():
+	case startsContainer(inv) || inv.Covered() && parseErr != nil:
 		c := begin(inv, cfg, filepath.Base(args[0]), runtime)
 		switch {
 		case cfgErr != nil:
@@ -42,6 +44,20 @@ func Main(args, env []string, ignored uint64) int {
 	return exitRefused
 }
 
+// grammar is how the real runtime reads its arguments: as runtime.grammar says,
+// and else by its file's name. What runtime.handlers has for the name that
+// runward was called by goes by its file's name, unless it is a runc and the
+// setting says which.
+func grammar(cfg *config.Config, handler, runtime string) argv.Grammar {
+	kind := realruntime.Kind(runtime)
+	name := cfg.Runtime.Grammar
+	if name == "auto" || cfg.Runtime.Handlers[handler] != "" && !(kind == "runc" && strings.HasPrefix(name, "runc")) {
+		name = kind
+	}
+	g, _ := argv.For(name) // config.Load has checked it, and else it is the one that accepts least
+	return g
+}
+
 // sweepMost bounds how many other entries a call looks at.
 const sweepMost = 4
 
@@ -49,8 +65,8 @@ const sweepMost = 4
 // some that are gone: nobody calls delete after a run in the foreground. It
 // never stands in the way: what it leaves is swept up later.
 func forget(inv Invocation, runtime string) {
-	if id, force, ok := parseDelete(inv); ok {
-		_ = ledger.Forget(config.LedgerDir(), inv.root(realruntime.Kind(runtime)), id, force)
+	if inv.ID != "" { // else it could not be read, and nothing is dropped
+		_ = ledger.Forget(config.LedgerDir(), stateRoot(inv, realruntime.Kind(runtime)), inv.ID, inv.Force)
 	}
 	_, _ = ledger.Sweep(config.LedgerDir(), time.Now(), sweepMost)
 }

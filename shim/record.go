@@ -39,7 +39,7 @@ func (c *creation) receipt() *audit.Receipt {
 // entry is what later verbs must know of the container.
 func (c *creation) entry(r *audit.Receipt) *ledger.Entry {
 	return &ledger.Entry{
-		ID: c.inv.ID, Root: c.inv.root(realruntime.Kind(c.runtime)), Bundle: c.bundle,
+		ID: c.inv.ID, Root: stateRoot(c.inv, realruntime.Kind(c.runtime)), Bundle: c.bundle,
 		Runtime: realruntime.Kind(c.runtime), Engine: c.facts.Engine, Handler: c.handler, Identity: c.facts.Identity,
 		Created: c.began.Unix(), Receipt: r.ID, Policy: c.set.Digest, Config: r.Final,
 		Ceiling: c.decision.Ceiling, Enforced: !c.advises,

@@ -43,6 +43,7 @@ type Config struct {
 type Runtime struct {
 	Path     string            `toml:"path" doc:"absolute path; by default the first of a fixed list that exists"`
 	Handlers map[string]string `toml:"handlers" doc:"absolute path by the name that runward is called by"`
+	Grammar  string            `toml:"grammar" doc:"how the real runtime reads its arguments: auto (by its file's name; of runc, only what every version reads in the same way), runc-v1 (runc 1.1 to 1.5), runc-v3 (runc 1.6), crun, youki or runsc; a runtime of handlers goes by its own name, unless it is a runc and this says which"`
 }
 
 // Policy says what holds where no policy file does.
@@ -84,6 +85,7 @@ func ProfileDirs() []string {
 func Default() *Config {
 	return &Config{
 		Version: 1, Mode: "enforce",
+		Runtime: Runtime{Grammar: "auto"},
 		Policy: Policy{Unselected: "baseline"},
 		Audit:  Audit{Receipts: filepath.Join(LogDir, "receipts.jsonl"), Sync: "none", OnFailure: "deny"},
 	}
@@ -140,6 +142,7 @@ func (c *Config) check(doc *tomlfile.Doc) error {
 	}
 	checks := []error{
 		oneOf(c.Mode, []any{"mode"}, "enforce", "audit", "off"),
+		oneOf(c.Runtime.Grammar, []any{"runtime", "grammar"}, "auto", "runc-v1", "runc-v3", "crun", "youki", "runsc"),
 		oneOf(c.Audit.Sync, []any{"audit", "sync"}, "none", "data"),
 		oneOf(c.Audit.OnFailure, []any{"audit", "on_failure"}, "deny", "allow"),
 		absolute(c.Runtime.Path, "runtime", "path"),
