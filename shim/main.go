@@ -16,6 +16,9 @@ import (
 // exitRefused is what runc exits with when it could not create.
 const exitRefused = 1
 
+// exitExecRefused is what it exits with when it could not exec.
+const exitExecRefused = 255
+
 // Main is the whole program: it returns only when the real runtime was not
 // executed, with the exit code. args[0] is the name that it was called by;
 // ignored is as in Exec.
@@ -23,8 +26,9 @@ func Main(args, env []string, ignored uint64) int {
 	cfg, cfgErr := config.Load() // with an error, as much as could be read
 	runtime, err := realruntime.Find(cfg, filepath.Base(args[0]), "/proc/self/exe")
 	inv, parseErr := argv.Parse(grammar(cfg, filepath.Base(args[0]), runtime), args[1:])
+	arguments := inv.Argv
 	switch {
-	case startsContainer(inv) || inv.Covered() && parseErr != nil:
+	case inv.Covered():
 		c := begin(inv, cfg, filepath.Base(args[0]), runtime)
 		switch {
 		case cfgErr != nil:
@@ -32,15 +36,19 @@ func Main(args, env []string, ignored uint64) int {
 		case err != nil:
 			err = c.deny(err)
 		case cfg.NodeMode() != policy.Off:
-			err = c.decide(parseErr)
+			err = c.judge(parseErr)
 		}
+		arguments = c.inv.Argv
 	case inv.Verb == "delete" && err == nil:
 		forget(inv, runtime)
 	}
 	if err == nil {
-		err = Exec(runtime, inv.Argv, env, ignored)
+		err = Exec(runtime, arguments, env, ignored)
 	}
 	refuse(inv, os.Stderr, "runward: "+err.Error())
+	if inv.Verb == "exec" {
+		return exitExecRefused
+	}
 	return exitRefused
 }
 

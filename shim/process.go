@@ -21,7 +21,7 @@ import (
 // container's ceiling. The runtime gets the whole process from a sealed file,
 // also where nothing is changed: the engine's own could be changed after it
 // was judged.
-func (c *creation) exec() error {
+func (c *call) exec() error {
 	t, err := c.find()
 	if errors.Is(err, errNoContainer) {
 		return nil
@@ -38,16 +38,14 @@ func (c *creation) exec() error {
 	if err != nil {
 		return c.deny(errors.New("the process to execute: " + err.Error()))
 	}
-	if c.set, err = c.store.Set(c.facts); err != nil {
+	if err := c.choose(); err != nil {
 		return c.deny(err)
 	}
-	if c.cfg.NodeMode() == policy.Audit {
-		c.set = c.set.OnlyAudit()
-	}
 	held := t.ceiling
-	if c.set.Advises() {
+	if !c.set.Enforces(c.facts) {
 		held = nil
 	}
+	c.terminal = spec.View().Process.Terminal
 	c.decision = policy.EvaluateExec(c.set, rules.All, spec, c.facts, held)
 	if t.rebuilt {
 		c.decision.Findings = append(c.decision.Findings, policy.Finding{
@@ -73,7 +71,7 @@ func (c *creation) exec() error {
 
 // handOver gives the runtime c.final in a sealed file, by arguments that
 // rewrite makes for its path; not where policy only advises.
-func (c *creation) handOver(rewrite func(path string) ([]string, error), what string) error {
+func (c *call) handOver(rewrite func(path string) ([]string, error), what string) error {
 	if c.advises {
 		return nil
 	}
@@ -90,7 +88,7 @@ func (c *creation) handOver(rewrite func(path string) ([]string, error), what st
 }
 
 // recordPassing writes the receipt of what goes on.
-func (c *creation) recordPassing() error {
+func (c *call) recordPassing() error {
 	if !c.worthRecording() {
 		return nil
 	}
@@ -102,13 +100,13 @@ func (c *creation) recordPassing() error {
 
 // worthRecording spares the receipts the kubelet's probes, several a minute
 // for every container, unless the node's settings want every exec.
-func (c *creation) worthRecording() bool {
+func (c *call) worthRecording() bool {
 	return c.inv.Verb != "exec" || c.cfg.Audit.Exec == "all" || c.decision.Verdict != policy.Allow ||
 		len(c.decision.Findings) > 0 || c.terminal
 }
 
 // process returns the process that the runtime would execute.
-func (c *creation) process(bundle string) ([]byte, error) {
+func (c *call) process(bundle string) ([]byte, error) {
 	e := &c.inv.Exec
 	if e.ProcessFile != "" {
 		return readProcess(e.ProcessFile)

@@ -21,7 +21,7 @@ import (
 const maxResources = 1 << 20
 
 // update holds new limits to the container's ceiling.
-func (c *creation) update() error {
+func (c *call) update() error {
 	t, err := c.find()
 	if errors.Is(err, errNoContainer) {
 		return nil
@@ -43,19 +43,16 @@ func (c *creation) update() error {
 		return c.deny(err)
 	}
 	u.RDT = given(c.inv.Update.Limits, "l3-cache-schema") || given(c.inv.Update.Limits, "mem-bw-schema")
-	if now, err := state.Load(realruntime.Kind(c.runtime), c.inv.root(realruntime.Kind(c.runtime)), c.inv.ID); err == nil {
+	if now, err := state.Load(realruntime.Kind(c.runtime), stateRoot(c.inv, realruntime.Kind(c.runtime)), c.inv.ID); err == nil {
 		u.Quota, u.Period = now.CPUQuota, now.CPUPeriod
 	} else if onlyOne(u.Resources.CPU) {
 		return c.deny(errors.New("of quota and period one is not given, and the other cannot be learnt: " + err.Error()))
 	}
-	if c.set, err = c.store.Set(c.facts); err != nil {
+	if err := c.choose(); err != nil {
 		return c.deny(err)
 	}
-	if c.cfg.NodeMode() == policy.Audit {
-		c.set = c.set.OnlyAudit()
-	}
 	c.decision = policy.EvaluateUpdate(u, t.ceiling)
-	if c.set.Advises() {
+	if !c.set.Enforces(c.facts) {
 		c.decision = c.decision.Advice()
 	}
 	if c.decision.Verdict == policy.Deny {
@@ -72,7 +69,7 @@ func (c *creation) update() error {
 
 // readResources reads --resources, "-" being standard input: nobody else will
 // read that any more.
-func (c *creation) readResources(path string) ([]byte, error) {
+func (c *call) readResources(path string) ([]byte, error) {
 	f := os.Stdin
 	if path != "-" {
 		var err error

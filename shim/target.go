@@ -22,9 +22,9 @@ type target struct {
 
 // find tells what is known of the container: what the ledger has kept, and
 // where it has nothing, what the node's settings say.
-func (c *creation) find() (*target, error) {
+func (c *call) find() (*target, error) {
 	kind := realruntime.Kind(c.runtime)
-	root := c.inv.root(kind)
+	root := stateRoot(c.inv, kind)
 	entry, err := ledger.Get(config.LedgerDir(), root, c.inv.ID)
 	if err == nil {
 		t := &target{bundle: entry.Bundle, ceiling: &entry.Ceiling}
@@ -52,7 +52,7 @@ func (c *creation) find() (*target, error) {
 var errNoContainer = errors.New("there is no such container")
 
 // collect gathers the facts about a container of that bundle.
-func (c *creation) collect(bundle string, annotations map[string]string) *policy.Facts {
+func (c *call) collect(bundle string, annotations map[string]string) *policy.Facts {
 	f := host.Collect(host.Invocation{
 		Now: c.began.Unix(), Root: c.inv.Root, Bundle: bundle, Handler: c.handler, Runtime: realruntime.Kind(c.runtime),
 		Annotations:        annotations,
@@ -63,7 +63,7 @@ func (c *creation) collect(bundle string, annotations map[string]string) *policy
 }
 
 // flags are those of the call that decide what the container gets.
-func (c *creation) flags() []string {
+func (c *call) flags() []string {
 	var flags []string
 	if c.inv.NoPivot {
 		flags = append(flags, "no-pivot")
