@@ -144,3 +144,36 @@ func TestPodman(t *testing.T) {
 		t.Errorf("kept %v", kept)
 	}
 }
+
+func TestDocker(t *testing.T) {
+	n := lab.NewNode(t)
+	d := lab.Docker(t, n.Runward)
+	n.Policy("10-test.toml", "version = 1\nname = 'test'\nextends = ['baseline']\n[no_new_privileges]\n[capabilities]\nallow = ['CAP_CHOWN']\n")
+	const bounded = "CapEff:\t0000000000000001\nNoNewPrivs:\t1\nSeccomp:\t2\n"
+	if out := d.TryRun("--rm", lab.Image, "sh", "-c", status); out.Stdout != bounded {
+		t.Errorf("inside: %q, want %q %s", out.Stdout, bounded, out.Stderr)
+	}
+	if r := n.Receipts()[0]; r.Verdict != "rewrite" || r.Engine != "docker" {
+		t.Errorf("receipt: %+v", r)
+	}
+	if out := d.TryRun("--detach", "--name", "lasting", lab.Image, "sleep", "1000"); out.Code != 0 {
+		t.Fatal(out.Stderr)
+	}
+	// Docker asks for every capability there is.
+	if out := d.Try("exec", "--privileged", "lasting", "sh", "-c", status); out.Stdout != bounded {
+		t.Errorf("inside exec --privileged: %q, want %q %s", out.Stdout, bounded, out.Stderr)
+	}
+	if out := d.Try("update", "--memory", "64m", "--memory-swap", "64m", "lasting"); out.Code != 0 {
+		t.Errorf("update: %s", out.Stderr)
+	}
+	refused := d.TryRun("--rm", "--privileged", lab.Image, "sh", "-c", "echo ran")
+	if refused.Code != 125 && refused.Code != 1 || strings.Contains(refused.Stdout, "ran") || !strings.Contains(refused.Stderr, "runward: privileged /") {
+		t.Errorf("--privileged: exit code %d, %q %q", refused.Code, refused.Stdout, refused.Stderr)
+	}
+	if out := d.Try("rm", "--force", "lasting"); out.Code != 0 {
+		t.Error(out.Stderr)
+	}
+	if kept := n.Kept(); len(kept) != 0 {
+		t.Errorf("kept %v", kept)
+	}
+}
