@@ -91,10 +91,10 @@ func drawSpec(t *rapid.T) []byte {
 	for range under(t, "changes", 5) {
 		var next []byte
 		var err error
-		switch under(t, "change", 5) {
+		switch under(t, "change", 6) {
 		case 0, 1:
 			next, err = patch.Apply(raw, jsondoc.DefaultLimits(), pick(t, "patch", corpus().patches))
-		case 2:
+		case 2, 3:
 			next, err = patch.Apply(raw, jsondoc.DefaultLimits(), drawLimit(t))
 		default:
 			next, err = patch.Apply(raw, jsondoc.DefaultLimits(), drawChange(t, raw))
@@ -212,12 +212,17 @@ var settingValues = map[string][]string{
 	"working_directory.allow": {"/srv/**"},
 }
 
-// drawPolicy draws a policy file: some rules, some of their settings.
+// drawPolicy draws a policy file: some rules, some of their settings. Many
+// rules refuse most documents, so that most have few.
 func drawPolicy(t *rapid.T, name string) *policy.Policy {
+	return drawPolicyOf(t, name, rules.All, pick(t, "one rule in", []int{1, 4, 8, 8}))
+}
+
+// drawPolicyOf draws a policy of these rules, one in so many.
+func drawPolicyOf(t *rapid.T, name string, from []policy.Rule, oneIn int) *policy.Policy {
 	b := &strings.Builder{}
 	b.WriteString("version = 1\nname = \"" + name + "\"\n")
-	oneIn := pick(t, "one rule in", []int{1, 4, 8, 8}) // many rules refuse most documents
-	for _, r := range rules.All {
+	for _, r := range from {
 		if under(t, name+" "+r.ID, oneIn) > 0 {
 			continue
 		}

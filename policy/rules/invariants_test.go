@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/runward/runward/internal/jsondoc"
+	"github.com/runward/runward/internal/patch"
 	"github.com/runward/runward/internal/policyfile"
 	"github.com/runward/runward/internal/policytest"
 	"github.com/runward/runward/policy"
@@ -52,11 +53,11 @@ func decideAll(t *rapid.T, raw []byte, facts *policy.Facts, policies ...*policy.
 	return d
 }
 
-// often checks a property eight times as often as rapid does by itself: the
+// often checks a property six times as often as rapid does by itself: the
 // documents are many, and most policies refuse most of them.
 func often(t *testing.T, property func(t *rapid.T)) {
 	t.Helper()
-	for i := range 8 {
+	for i := range 6 {
 		t.Run(strconv.Itoa(i), func(t *testing.T) { rapid.Check(t, property) })
 	}
 }
@@ -88,39 +89,60 @@ func view(t *rapid.T, raw []byte) *specs.Spec {
 func TestMeet(t *testing.T) {
 	often(t, func(t *rapid.T) {
 		raw := drawSpec(t)
-		orig := view(t, raw)
-		facts := drawFacts(t, orig)
+		facts := drawFacts(t, view(t, raw))
 		a, b := drawPolicy(t, "a"), drawPolicy(t, "b")
 		for _, p := range profilesOf(t) {
 			if under(t, p.Name, 6) == 0 {
 				a = p
 			}
 		}
-		both, turned := decideAll(t, raw, facts, a, b), decideAll(t, raw, facts, b, a)
-		if both.Verdict != turned.Verdict {
-			t.Fatalf("the order matters: %v, %v\n%+v\n%+v", both.Verdict, turned.Verdict, both.Findings, turned.Findings)
-		}
-		for _, p := range []*policy.Policy{a, b} {
-			alone := decideAll(t, raw, facts, p)
-			if both.given == nil {
-				continue
-			}
-			// One may refuse what both let start, where the other's rewrite has
-			// taken away what it refuses: then it has nothing against the result.
-			if d := decideAll(t, both.document, facts, p); d.Verdict != policy.Allow {
-				t.Fatalf("%s does not allow what both give: %+v\n%s", p.Name, d.Findings, both.document)
-			}
-			if alone.given == nil {
-				continue
-			}
-			if what := more(orig, alone.given, both.given); what != "" {
-				t.Fatalf("with both policies more than with %s alone: %s\n%+v\n%+v", p.Name, what, alone.Findings, both.Findings)
-			}
-			if what := more(orig, orig, alone.given); what != "" {
-				t.Fatalf("%s gives more than was asked: %s\n%+v", p.Name, what, alone.Findings)
-			}
-		}
+		meet(t, raw, facts, a, b)
 	})
+}
+
+// The same of the rules that compare numbers and sets, on documents that have them.
+func TestMeetOfLimits(t *testing.T) {
+	limits := []policy.Rule{rules.Capabilities, rules.MaskedPaths, rules.Memory, rules.CPU, rules.Pids, rules.Rlimits, rules.OOMScoreAdj, rules.NoNewPrivileges}
+	often(t, func(t *rapid.T) {
+		raw := []byte(`{"process": {"rlimits": []}, "linux": {"resources": {}}}`)
+		for range 1 + under(t, "limits", 3) {
+			next, err := patch.Apply(raw, jsondoc.DefaultLimits(), drawLimit(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			raw = next
+		}
+		facts := drawFacts(t, view(t, raw))
+		meet(t, raw, facts, drawPolicyOf(t, "a", limits, 2), drawPolicyOf(t, "b", limits, 2))
+	})
+}
+
+func meet(t *rapid.T, raw []byte, facts *policy.Facts, a, b *policy.Policy) {
+	orig := view(t, raw)
+	both, turned := decideAll(t, raw, facts, a, b), decideAll(t, raw, facts, b, a)
+	if both.Verdict != turned.Verdict {
+		t.Fatalf("the order matters: %v, %v\n%+v\n%+v", both.Verdict, turned.Verdict, both.Findings, turned.Findings)
+	}
+	for _, p := range []*policy.Policy{a, b} {
+		alone := decideAll(t, raw, facts, p)
+		if both.given == nil {
+			continue
+		}
+		// One may refuse what both let start, where the other's rewrite has
+		// taken away what it refuses: then it has nothing against the result.
+		if d := decideAll(t, both.document, facts, p); d.Verdict != policy.Allow {
+			t.Fatalf("%s does not allow what both give: %+v\n%s", p.Name, d.Findings, both.document)
+		}
+		if alone.given == nil {
+			continue
+		}
+		if what := more(orig, alone.given, both.given); what != "" {
+			t.Fatalf("with both policies more than with %s alone: %s\n%+v\n%+v", p.Name, what, alone.Findings, both.Findings)
+		}
+		if what := more(orig, orig, alone.given); what != "" {
+			t.Fatalf("%s gives more than was asked: %s\n%+v", p.Name, what, alone.Findings)
+		}
+	}
 }
 
 // An exception is the only thing that widens, and the findings name it.
