@@ -11,6 +11,11 @@ import (
 // Evaluate decides about one container: every rule that a selecting policy
 // switches on, with the meet of what the policies say, in the order of rules.
 func Evaluate(set Set, rules []Rule, spec *Spec, facts *Facts) Decision {
+	return evaluate(set, rules, spec, facts, nil)
+}
+
+// evaluate is Evaluate, and holds what remains to the ceiling.
+func evaluate(set Set, rules []Rule, spec *Spec, facts *Facts, held *Ceiling) Decision {
 	enforced, audited := set.selected(facts)
 	d := Decision{Verdict: Allow}
 	for _, p := range append(append([]*Policy{}, enforced...), audited...) {
@@ -27,6 +32,9 @@ func Evaluate(set Set, rules []Rule, spec *Spec, facts *Facts) Decision {
 
 	e := newEval(spec, facts, false)
 	e.run(rules, enforced)
+	if held != nil {
+		held.hold(e)
+	}
 	d.Findings = e.findings
 	for _, f := range d.Findings {
 		if f.Done == Denied {
@@ -193,7 +201,10 @@ func (e *Eval) runRule(rule *Rule, policies []*Policy) {
 		}
 	}
 	if len(names) == 0 {
-		return
+		if !rule.Always || len(policies) == 0 {
+			return
+		}
+		names, action, wide = []string{"default"}, rule.Default, defaulted(rule.NewSettings())
 	}
 	e.rule, e.policies, e.action = rule, strings.Join(names, "+"), action
 	if len(used) > 0 {

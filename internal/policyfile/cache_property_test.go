@@ -2,6 +2,7 @@ package policyfile
 
 import (
 	"reflect"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -154,6 +155,42 @@ func TestEveryFieldOfASelectorCounts(t *testing.T) {
 			t.Errorf("%s: selects %v, readable %v", typ.Field(i).Name, selects, ok)
 		}
 	}
+}
+
+// The index may bring too many, never too few.
+func TestIndexBringsWhatSelects(t *testing.T) {
+	simple := rapid.Custom(func(t *rapid.T) policy.Selector {
+		var s policy.Selector
+		value := rapid.SampledFrom([]string{"a", "b", "a*"})
+		for range rapid.IntRange(0, 2).Draw(t, "lists") {
+			field := rapid.SampledFrom([]*[]string{&s.Namespace, &s.Engine, &s.Digest}).Draw(t, "field")
+			*field = rapid.SliceOfN(value, 1, 2).Draw(t, "globs")
+		}
+		s.Missing = rapid.SampledFrom([]string{"", "match"}).Draw(t, "missing")
+		return s
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		var policies []*policy.Policy
+		for range rapid.IntRange(0, 5).Draw(t, "policies") {
+			policies = append(policies, &policy.Policy{Select: rapid.SliceOfN(simple, 0, 3).Draw(t, "select")})
+		}
+		value := rapid.SampledFrom([]string{"", "a", "b", "c"})
+		f := &policy.Facts{Engine: value.Draw(t, "engine"), Identity: policy.Identity{Namespace: value.Draw(t, "namespace"), Digest: value.Draw(t, "digest")}}
+		r := &reader{b: appendIndex(nil, policies)}
+		i := r.index()
+		found := i.candidates(newSubject(f))
+		if r.bad || len(r.b) > 0 || !slices.IsSorted(found) {
+			t.Fatalf("bad %v, left %d, found %v", r.bad, len(r.b), found)
+		}
+		for n, p := range policies {
+			if p.Selects(f) && !slices.Contains(found, uint32(n)) {
+				t.Errorf("policy %d selects, and is not among %v", n, found)
+			}
+			if selects, ok := newSubject(f).selected(appendSelectors(nil, p.Select)); selects != p.Selects(f) || !ok {
+				t.Errorf("policy %d: selected %v", n, selects)
+			}
+		}
+	})
 }
 
 // Settings that cannot be kept would make every create read the files.

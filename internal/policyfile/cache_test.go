@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/runward/runward/internal/owner"
 	"github.com/runward/runward/policy"
 	"github.com/runward/runward/policy/rules"
 )
@@ -94,13 +95,20 @@ func TestWhatIsNoLongerSafeIsRefused(t *testing.T) {
 		change func(n *node)
 		want   string
 	}{
-		"file writable by others":   {func(n *node) { n.must(os.Chmod(n.path("lib/policy.d/20.toml"), 0o666)) }, "policy.d/20.toml is writable by others"},
-		"parent writable by others": {func(n *node) { n.must(os.Chmod(n.path("lib"), 0o777)) }, "/lib is writable by others"},
-		"file of another user":      {func(n *node) { n.must(os.Chown(n.path("lib/policy.d/20.toml"), 65534, 0)) }, "belongs to user 65534"},
-		"directory of another user": {func(n *node) { n.must(os.Chown(n.path("lib/policy.d"), 65534, 0)) }, "belongs to user 65534"},
-		"parent of another user":    {func(n *node) { n.must(os.Chown(n.path("lib"), 65534, 0)) }, "belongs to user 65534"},
-		"does not decode":           {func(n *node) { n.write("lib/policy.d/20.toml", "version = 2\n") }, "version 2 is not known"},
-		"dangling link":             {func(n *node) { n.must(os.Symlink("nowhere", n.path("lib/policy.d/40.toml"))) }, "40.toml cannot be read: it is missing"},
+		"file writable by others":        {func(n *node) { n.must(os.Chmod(n.path("lib/policy.d/20.toml"), 0o666)) }, "policy.d/20.toml is writable by others"},
+		"parent writable by others":      {func(n *node) { n.must(os.Chmod(n.path("lib"), 0o777)) }, "/lib is writable by others"},
+		"file of another user":           {func(n *node) { n.must(os.Chown(n.path("lib/policy.d/20.toml"), 65534, 0)) }, "belongs to user 65534"},
+		"directory of another user":      {func(n *node) { n.must(os.Chown(n.path("lib/policy.d"), 65534, 0)) }, "belongs to user 65534"},
+		"parent of another user":         {func(n *node) { n.must(os.Chown(n.path("lib"), 65534, 0)) }, "belongs to user 65534"},
+		"does not decode":                {func(n *node) { n.write("lib/policy.d/20.toml", "version = 2\n") }, "version 2 is not known"},
+		"profiles that are no directory": {func(n *node) { n.write("etc/profiles", "") }, "etc/profiles/ours.toml cannot be read: not a directory"},
+		"a FIFO":                         {func(n *node) { n.must(syscall.Mkfifo(n.path("lib/policy.d/50.toml"), 0o644)) }, "50.toml is not a regular file"},
+		"a link to where another user decides": {func(n *node) {
+			n.mkdir("other/bob", "other/bob/policy.d")
+			n.must(os.Chown(n.path("other/bob"), 65534, 0))
+			n.must(os.Symlink("../other/bob/policy.d", n.path("run/policy.d")))
+		}, "other/bob belongs to user 65534"},
+		"dangling link": {func(n *node) { n.must(os.Symlink("nowhere", n.path("lib/policy.d/40.toml"))) }, "40.toml cannot be read: it is missing"},
 		"profile that is a link to nothing": {
 			func(n *node) { n.must(os.Symlink("nowhere", n.path("lib/profiles/baseline.toml"))) }, "baseline.toml cannot be read: it is missing",
 		},
@@ -157,14 +165,14 @@ func TestLinksAreFollowedEachTime(t *testing.T) {
 	}
 }
 
-// Many files are looked at by several threads: none is left out.
+// None of many files is left out.
 func TestChangesAmongManyFiles(t *testing.T) {
 	n := newNode(t)
 	file := func(i int) string { return "etc/policy.d/many-" + strconv.Itoa(i) + ".toml" }
-	for i := range 2*batch + 10 {
+	for i := range 300 {
 		n.write(file(i), "version = 1\nname = \"many-"+strconv.Itoa(i)+"\"\n[[select]]\nnamespace = [\"else\"]\n")
 	}
-	for _, i := range []int{0, batch - 1, batch, 2*batch - 1, 2*batch + 9} {
+	for _, i := range []int{0, 127, 128, 255, 299} {
 		n.keep()
 		n.ticked()
 		n.write(file(i), "version = 1\nname = \"changed-"+strconv.Itoa(i)+"\"\n[[select]]\nnamespace = [\"else\"]\n")
@@ -328,6 +336,36 @@ func TestSetOutlivesStore(t *testing.T) {
 	want, err := Load(n.Sources, rules.All)
 	n.must(err)
 	sameFor(t, testFacts[1], got, want)
+}
+
+// A directory that became unsafe after it was checked must not be recorded as
+// it is then.
+func TestTrailChecksGuardsAgain(t *testing.T) {
+	n := newNode(t)
+	dirs := owner.Dirs{}
+	n.must(dirs.Check(n.path("lib")))
+	for _, c := range []struct {
+		mode os.FileMode
+		want bool
+	}{{0o755, true}, {0o777, false}} {
+		n.must(os.Chmod(n.path("lib"), c.mode))
+		if _, ok := (&trail{began: later()}).seal(dirs); ok != c.want {
+			t.Errorf("%o: relied upon: %v", c.mode, ok)
+		}
+	}
+}
+
+// A network's file system may answer from what it remembers.
+func TestOnlyLocalFilesAreKept(t *testing.T) {
+	f, err := os.Open("/proc/version")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	tr := &trail{began: later()}
+	if tr.read("/proc/version", f); !tr.doubt {
+		t.Error("a file of /proc was relied upon")
+	}
 }
 
 func TestOtherRulesOtherCache(t *testing.T) {

@@ -172,8 +172,7 @@ func statx(dir int, path *byte, flags int, s *stamp) syscall.Errno {
 // appendTrail appends what unchanged reads: the guards, the directories that
 // were listed, each with the files in it, the other files, and the gaps.
 func appendTrail(b []byte, t *trail, guards []witness) []byte {
-	guards = without(guards, t.listed)
-	b = appendWitnesses(appendUint(b, uint64(len(guards))), guards)
+	b = appendWitnesses(b, without(guards, t.listed))
 	files := t.files
 	b = appendUint(b, uint64(len(t.listed)))
 	for _, dir := range t.listed {
@@ -185,10 +184,10 @@ func appendTrail(b []byte, t *trail, guards []witness) []byte {
 				rest = append(rest, f)
 			}
 		}
-		b = appendFiles(appendWitness(b, dir), in)
+		b = appendWitnesses(appendWitness(b, dir), in)
 		files = rest
 	}
-	b = appendFiles(b, files)
+	b = appendWitnesses(b, files)
 	for _, paths := range [...][]string{t.nodirs, t.absent} {
 		b = appendUint(b, uint64(len(paths)))
 		for _, path := range paths {
@@ -213,23 +212,8 @@ func without(guards, listed []witness) []witness {
 	return out
 }
 
-// batch is how many files one thread looks at: as many as take about as long
-// as it takes to start another.
-const batch = 250
-
-// appendFiles appends files in batches, each with its length before it.
-func appendFiles(b []byte, files []witness) []byte {
-	b = appendUint(b, uint64((len(files)+batch-1)/batch))
-	for len(files) > 0 {
-		n := min(batch, len(files))
-		one := appendWitnesses(nil, files[:n])
-		b = append(appendUint(b, uint64(len(one))), one...)
-		files = files[n:]
-	}
-	return b
-}
-
 func appendWitnesses(b []byte, all []witness) []byte {
+	b = appendUint(b, uint64(len(all)))
 	for _, w := range all {
 		b = appendWitness(b, w)
 	}
@@ -299,31 +283,13 @@ func (r *reader) unchangedDir() bool {
 	return same
 }
 
-// unchangedFiles looks at the batches at the same time, where there are several.
+// unchangedFiles looks at one file after the other: several threads at once
+// are no sooner done, starting them takes as long.
 func (r *reader) unchangedFiles(dir int) bool {
-	n := r.uint()
-	if n > uint64(len(r.b)) {
-		r.fail()
-		return false
-	}
-	rest := make(chan bool, n)
-	for ; n > 1; n-- {
-		b := r.bytes(r.uint())
-		go func() { rest <- unfaulted(func() bool { return unchangedBatch(b, dir) }) }()
-	}
-	same := n == 0 || unchangedBatch(r.bytes(r.uint()), dir)
-	for range cap(rest) - int(n) {
-		same = <-rest && same // all of them: the directory is about to be closed
-	}
-	return same && !r.bad
-}
-
-func unchangedBatch(b []byte, dir int) bool {
 	var is stamp
-	r := &reader{b: b}
-	for len(r.b) > 0 {
+	for n := r.uint(); n > 0 && !r.bad; n-- {
 		path, was := r.path(), r.stamp()
-		if r.bad || statx(dir, path, 0, &is) != 0 || is != was {
+		if statx(dir, path, 0, &is) != 0 || is != was {
 			return false
 		}
 	}

@@ -77,7 +77,8 @@ func (t *Tree) AddContainer(spec *specs.Spec) {
 	if spec.Hooks == nil {
 		return
 	}
-	for _, hooks := range [][]specs.Hook{spec.Hooks.Prestart, spec.Hooks.CreateRuntime} { //nolint:staticcheck // Docker still uses prestart
+	//lint:ignore SA1019 Docker still uses prestart
+	for _, hooks := range [][]specs.Hook{spec.Hooks.Prestart, spec.Hooks.CreateRuntime} {
 		for _, h := range hooks {
 			if pid, ok := strings.CutSuffix(h.Path, "/exe"); ok && strings.HasPrefix(pid, "/proc/") && len(h.Args) > 0 && h.Args[0] == "libnetwork-setkey" {
 				t.add(h.Path, Node{Link: "/usr/bin/dockerd"})

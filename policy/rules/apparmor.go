@@ -25,6 +25,7 @@ runtime cannot use a profile that is not loaded: then an unconfined or disallowe
 which is how engines without AppArmor support write it, is reported where no engine's profile is loaded, or refused where required says so
 or a policy names the profile to write. Where AppArmor is off nothing is done.`,
 	Since:   "0.1.0",
+	Exec:    true,
 	Default: policy.ActionRewrite,
 	Refs: []policy.Ref{
 		{Standard: "PSS baseline", ID: "AppArmor"}, {Standard: "CIS Docker 1.6", ID: "5.2"},
@@ -49,7 +50,7 @@ var engineProfiles = [...]struct{ engine, profile string }{
 
 func checkAppArmor(e *policy.Eval, s *AppArmorSettings) {
 	profile := e.Spec.Process.ApparmorProfile
-	if !e.Facts.AppArmor.Enabled || profileAllowed(s, profile) {
+	if !e.Facts.AppArmor.Enabled || profileAllowed(s, profile) || profile == "" && joins(e) {
 		return
 	}
 	f := policy.Finding{

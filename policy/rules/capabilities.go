@@ -24,6 +24,7 @@ Names count in any letter case and without CAP_, as crun reads them; a name that
 The ambient and inheritable sets are emptied but for what ambient lists: through them a process that is not
 root hands powers to programs it starts (CVE-2022-29162, CVE-2022-27650).`,
 	Since:   "0.1.0",
+	Exec:    true,
 	Default: policy.ActionRewrite,
 	Refs: []policy.Ref{
 		{Standard: "PSS baseline", ID: "Capabilities"},

@@ -199,8 +199,9 @@ func refusing(a specs.LinuxSeccompAction) bool {
 	switch a {
 	case specs.ActErrno, specs.ActKill, specs.ActKillProcess, specs.ActKillThread, specs.ActTrap:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 func moreCalls(_, a, b *specs.Spec) string {
@@ -262,7 +263,8 @@ func moreNames(_, a, b *specs.Spec) string {
 	}
 	x, y := a.Hooks, b.Hooks
 	for _, lists := range [][2][]specs.Hook{
-		{x.Prestart, y.Prestart}, //nolint:staticcheck // still used
+		//lint:ignore SA1019 engines still use prestart
+		{x.Prestart, y.Prestart},
 		{x.CreateRuntime, y.CreateRuntime},
 		{x.CreateContainer, y.CreateContainer},
 		{x.StartContainer, y.StartContainer},

@@ -38,4 +38,7 @@ var All = []policy.Rule{
 	Propagation,
 	NetDevices,
 	Platforms,
+	RuntimeFlags,
+	CheckpointRestore,
+	Exec,
 }

@@ -26,6 +26,7 @@ id is enough. No user id is invented: files in the image belong to somebody; onl
 is it used. The sandbox of a pod runs the node's own image, which only waits: root there is reported. Root's group in gid or additionalGids opens files that belong to group root; it is reported, since images
 made for OpenShift use it on purpose, and taken from additionalGids where no_root_group asks for it.`,
 	Since:   "0.1.0",
+	Exec:    true,
 	Default: policy.ActionRewrite,
 	Refs: []policy.Ref{
 		{Standard: "PSS restricted", ID: "Running as Non-root"},

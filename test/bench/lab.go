@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -83,6 +84,7 @@ func (l *lab) path(name string) string    { return filepath.Join(l.tmp, name) }
 func (l *lab) etc() string                { return filepath.Join(l.disk, "etc") }
 func (l *lab) receipts() string           { return filepath.Join(l.disk, "log", "receipts.jsonl") }
 func (l *lab) nodeDir(name string) string { return filepath.Join(l.disk, "nodes", name) }
+func (l *lab) cache() string              { return l.path("run/policy.cache") }
 func (l *lab) cgroup() string             { return "/" + filepath.Base(l.tmp) }
 func (l *lab) stateRoot() string          { return l.path("state") }
 func (l *lab) argv(p program) (before []string) {
@@ -153,7 +155,8 @@ func (l *lab) rootfs() error {
 	return os.Mkdir(l.stateRoot(), 0o700)
 }
 
-// use puts a node's settings and policies in the place of /etc.
+// use puts a node's settings and policies in the place of /etc, and what it
+// keeps of them decoded in its place: on a real node the two stay together.
 func (l *lab) use(name string) error {
 	if name == "" || name == l.node {
 		return nil
@@ -162,12 +165,23 @@ func (l *lab) use(name string) error {
 		if err := os.Rename(l.etc(), l.nodeDir(l.node)); err != nil {
 			return err
 		}
+		if err := move(l.cache(), l.path("cache-"+l.node)); err != nil {
+			return err
+		}
 		l.node = ""
 	}
 	if err := os.Rename(l.nodeDir(name), l.etc()); err != nil {
 		return err
 	}
 	l.node = name
+	return move(l.path("cache-"+name), l.cache())
+}
+
+// move renames a file if it is there.
+func move(from, to string) error {
+	if err := os.Rename(from, to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	return nil
 }
 
