@@ -30,7 +30,6 @@ func (c *call) exec() error {
 		return c.deny(err)
 	}
 	c.bundle, c.facts = t.bundle, t.facts
-	c.facts.Ceiling = t.ceiling
 	if c.raw, err = c.process(t.bundle); err != nil {
 		return c.deny(err)
 	}
