@@ -99,7 +99,7 @@ func (c *call) judge(parseErr error) error {
 	case "exec", "update", "checkpoint":
 		return c.later()
 	}
-	return c.deny(errors.New("runward has no rule for " + c.inv.Verb + ", which changes a container after it was judged"))
+	return c.deny(errors.New(c.inv.Verb + " changes a container after it was judged, and no policy can allow that: create the container anew"))
 }
 
 // later holds to policy what is asked of a container that exists.

@@ -22,6 +22,11 @@ import (
 // also where nothing is changed: the engine's own could be changed after it
 // was judged.
 func (c *call) exec(t *target) error {
+	for _, path := range c.inv.Exec.Cgroup {
+		if leaves(path) {
+			return c.deny(errors.New("exec --cgroup " + strconv.Quote(path) + " leads out of the container's cgroup: give a path below it"))
+		}
+	}
 	var err error
 	if c.raw, err = c.process(t.bundle); err != nil {
 		return c.deny(err)
@@ -56,6 +61,20 @@ func (c *call) exec(t *target) error {
 		return c.deny(err)
 	}
 	return c.recordPassing()
+}
+
+// leaves tells whether a path of [CONTROLLER:]PATH has a ".." in it.
+func leaves(cgroup string) bool {
+	_, path, both := strings.Cut(cgroup, ":")
+	if !both {
+		path = cgroup
+	}
+	for _, name := range strings.Split(path, "/") {
+		if name == ".." {
+			return true
+		}
+	}
+	return false
 }
 
 // handOver gives the runtime c.final in a sealed file, by arguments that

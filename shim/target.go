@@ -80,5 +80,8 @@ func (c *call) flags() []string {
 	if c.inv.PreserveFDs > 0 {
 		flags = append(flags, "preserve-fds")
 	}
+	if c.inv.CgroupManager == "disabled" {
+		flags = append(flags, "cgroup-manager=disabled")
+	}
 	return flags
 }

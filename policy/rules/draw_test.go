@@ -210,7 +210,7 @@ var settingValues = map[string][]string{
 	"cgroup_path.allow":        {"default", "/docker/**", "machine.slice:**"},
 	"unified.allow":            {"default", "pids.max", "memory.*"},
 	"working_directory.allow":  {"/srv/**"},
-	"runtime_flags.allow":      {"default", "no-pivot", "no-new-keyring", "preserve-fds"},
+	"runtime_flags.allow":      {"default", "no-pivot", "no-new-keyring", "preserve-fds", "cgroup-manager=disabled"},
 	"checkpoint_restore.allow": {"checkpoint", "restore"},
 	"exec.commands":            {"/bin/**", "sh"},
 	"exec.forbid":              {"/bin/**", "curl"},
