@@ -242,3 +242,38 @@ func TestCrunsOwn(t *testing.T) {
 		}
 	}
 }
+
+// What was judged is what the runtime reads: from a file in memory that nobody
+// can change, also where nothing was to be changed.
+func TestExecIsHandedOverSealed(t *testing.T) {
+	n := lab.NewNode(t)
+	b := sleeping(t, n)
+	file := filepath.Join(b.Dir, "process.json")
+	const process = `{"user":{"uid":0,"gid":0},"args":["true"],"cwd":"/", "x-kept":1.50}`
+	must(t, os.WriteFile(file, []byte(process), 0o644))
+	runtime := filepath.Join(n.Dir, "runc")
+	must(t, os.WriteFile(runtime, []byte(`#!/bin/sh
+while [ "$1" != --process ]; do shift; done
+cat "$2"
+for to in ">" ">>"; do (eval "echo changed $to $2") 2>/dev/null && echo changed; done
+cat "$2"
+shift 2
+echo "$@"
+`), 0o755))
+	n.Settings("[runtime]\npath = '" + runtime + "'\n")
+	out := b.Do(n.Runward, "exec", "--tty", "--process", file, "--pid-file", "/x", "--detach", b.ID)
+	if want := process + process + "--pid-file /x --detach " + b.ID + "\n"; out.Stdout != want {
+		t.Errorf("the runtime was given %q, want %q %s", out.Stdout, want, out.Stderr)
+	}
+}
+
+// A log that cannot be opened loses the record, and nothing else.
+func TestRefusalWithoutALog(t *testing.T) {
+	n := lab.NewNode(t)
+	b := lab.Bundle(t, "true", without(specs.PIDNamespace))
+	out := lab.Try(t, b.Dir, nil, n.Runward, "--root", b.Root, "--log", "/nonexistent-directory/log", "create", b.ID)
+	if out.Code != 1 {
+		t.Errorf("exit code %d", out.Code)
+	}
+	wantLine(t, out.Stderr, "runward: namespaces /linux/namespaces", "receipt ")
+}
