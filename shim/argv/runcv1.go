@@ -39,6 +39,9 @@ func (r reading) inOrder(table []flag, argv []string, args []token) (reading, er
 	if err == nil {
 		err = twoNames(table, argv, r.flags)
 	}
+	if err == nil && r.grammar == RuncV1 {
+		err = emptyBeside(table, argv, r.flags)
+	}
 	switch {
 	case err != nil && Covered(r.verb):
 		return r, r.ofVerb(err)
@@ -74,6 +77,22 @@ func twoNames(table []flag, argv []string, flags []Flag) error {
 		for _, g := range flags[:i] {
 			if f.Name == g.Name && spelled(argv[f.at]) != spelled(argv[g.at]) && find(table, f.Name).alias != "" {
 				return errors.New("flags " + strconv.Quote(argv[g.at]) + " and " + strconv.Quote(argv[f.at]) + " are the same, and only one may be there, as one")
+			}
+		}
+	}
+	return nil
+}
+
+// emptyBeside is wrong where a list has an empty value beside others: from
+// urfave/cli 1.22.14 on, one such value is lost.
+func emptyBeside(table []flag, argv []string, flags []Flag) error {
+	for i, f := range flags {
+		if f.Value != "" || find(table, f.Name).takes != list {
+			continue
+		}
+		for j, g := range flags {
+			if i != j && f.Name == g.Name {
+				return errors.New("flag " + strconv.Quote(argv[f.at]) + ", empty beside others, which versions of runc read in different ways, is not one")
 			}
 		}
 	}

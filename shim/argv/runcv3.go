@@ -20,7 +20,8 @@ func readRuncV3(argv []string) (reading, error) {
 		return beforeVerb(RuncV3, argv, err)
 	}
 	r.global = flags
-	if on(flags, "help") || on(flags, "version") || len(args) == 0 {
+	_, version := last(flags, "version") // even where it is false
+	if on(flags, "help") || version || len(args) == 0 {
 		return r, nil
 	}
 	r.verb, r.at = args[0].text, args[0].at
