@@ -13,8 +13,13 @@ import (
 	"github.com/runward/runward/shim/argv"
 )
 
-// exitRefused is what runc exits with when it could not create.
-const exitRefused = 1
+// exitRefused is what runc exits with when it could not do what the verb says.
+func exitRefused(verb string) int {
+	if verb == "exec" {
+		return 255
+	}
+	return 1
+}
 
 // Main is the whole program: it returns only when the real runtime was not
 // executed, with the exit code. args[0] is the name that it was called by;
@@ -41,7 +46,7 @@ func Main(args, env []string, ignored uint64) int {
 		err = Exec(runtime, inv.Argv, env, ignored)
 	}
 	refuse(inv, os.Stderr, "runward: "+err.Error())
-	return exitRefused
+	return exitRefused(inv.Verb)
 }
 
 // grammar is how the real runtime reads its arguments: as runtime.grammar says,

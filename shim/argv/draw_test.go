@@ -27,7 +27,7 @@ func drawArgs(verbs []string, global []flag, flagsOf func(string) []flag) *rapid
 	})
 }
 
-var words = []string{"ID", "ID", "ID", "A", "B", "/x", "-", "--", "", "true", "false", "=", "=/x", "-1", "-z", "help", "h", "create", "exec", " A", "--bundle", "-b"}
+var words = []string{"ID", "ID", "ID", "A", "B", "./x", "-", "--", "", "true", "false", "=", "=x", "-1", "-z", "help", "h", "create", "exec", " A", "--bundle", "-b"}
 
 func drawWord(t *rapid.T) string { return rapid.SampledFrom(words).Draw(t, "word") }
 
