@@ -54,6 +54,21 @@ func (s *Spec) Raw() []byte { return s.doc.Raw() }
 // View returns what was read, for looking only.
 func (s *Spec) View() *specs.Spec { return s.typed }
 
+// Change returns the document with what change does to it, every byte that it
+// does not concern as it was.
+func (s *Spec) Change(change func(*specs.Spec)) ([]byte, error) {
+	typed, err := s.decode()
+	if err != nil {
+		return nil, err
+	}
+	change(typed)
+	p, err := patch.Make(s.doc.Root(), typed)
+	if err != nil {
+		return nil, err
+	}
+	return s.Apply(p)
+}
+
 // Apply returns the document with the patch applied, every byte that it does
 // not touch as it was.
 func (s *Spec) Apply(p patch.Patch) ([]byte, error) {

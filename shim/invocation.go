@@ -8,9 +8,6 @@ import "github.com/runward/runward/shim/argv"
 // An Invocation is what the engine asked of the runtime.
 type Invocation = argv.Invocation
 
-// startsContainer tells whether an invocation starts a container from a bundle.
-func startsContainer(inv Invocation) bool { return inv.Verb == "create" || inv.Verb == "run" }
-
 // stateRoot returns the directory of the runtime's state: --root, or the
 // default of root's runtime of that kind. It only serves to tell containers
 // apart that have the same id.

@@ -13,13 +13,11 @@ import (
 	"github.com/runward/runward/shim/argv"
 )
 
-// exitRefused is what runc exits with when it could not do what the verb says.
-func exitRefused(verb string) int {
-	if verb == "exec" {
-		return 255
-	}
-	return 1
-}
+// exitRefused is what runc exits with when it could not create.
+const exitRefused = 1
+
+// exitExecRefused is what it exits with when it could not exec.
+const exitExecRefused = 255
 
 // Main is the whole program: it returns only when the real runtime was not
 // executed, with the exit code. args[0] is the name that it was called by;
@@ -28,8 +26,9 @@ func Main(args, env []string, ignored uint64) int {
 	cfg, cfgErr := config.Load() // with an error, as much as could be read
 	runtime, err := realruntime.Find(cfg, filepath.Base(args[0]), "/proc/self/exe")
 	inv, parseErr := argv.Parse(grammar(cfg, filepath.Base(args[0]), runtime), args[1:])
+	arguments := inv.Argv
 	switch {
-	case startsContainer(inv) || inv.Covered() && parseErr != nil:
+	case inv.Covered():
 		c := begin(inv, cfg, filepath.Base(args[0]), runtime)
 		switch {
 		case cfgErr != nil:
@@ -37,16 +36,20 @@ func Main(args, env []string, ignored uint64) int {
 		case err != nil:
 			err = c.deny(err)
 		case cfg.NodeMode() != policy.Off:
-			err = c.decide(parseErr)
+			err = c.judge(parseErr)
 		}
+		arguments = c.inv.Argv
 	case inv.Verb == "delete" && err == nil:
 		forget(inv, runtime)
 	}
 	if err == nil {
-		err = Exec(runtime, inv.Argv, env, ignored)
+		err = Exec(runtime, arguments, env, ignored)
 	}
 	refuse(inv, os.Stderr, "runward: "+err.Error())
-	return exitRefused(inv.Verb)
+	if inv.Verb == "exec" {
+		return exitExecRefused
+	}
+	return exitRefused
 }
 
 // grammar is how the real runtime reads its arguments: as runtime.grammar says,

@@ -18,7 +18,7 @@ func (t *Tree) addDefaults() {
 		"/etc/passwd", "/etc/shadow", "/etc/group", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/etc/localtime",
 		"/etc/ssl/certs/ca-certificates.crt", "/etc/timezone", "/etc/kubernetes/admin.conf", "/etc/kubernetes/kubelet.conf",
 		"/usr/bin/runc", "/usr/bin/crun", "/usr/bin/dockerd", "/usr/bin/docker-init", "/usr/bin/runward", "/usr/bin/runward-hook",
-		"/usr/sbin/runc", "/usr/libexec/podman/catatonit", "/usr/bin/nvidia-container-runtime-hook", "/usr/bin/nvidia-ctk",
+		"/usr/sbin/runc", "/usr/sbin/dockerd", "/usr/libexec/podman/catatonit", "/usr/bin/nvidia-container-runtime-hook", "/usr/bin/nvidia-ctk",
 	} {
 		t.add(file, Node{Type: "file"})
 	}
@@ -67,8 +67,11 @@ func (t *Tree) addKernel() {
 	for _, pid := range []string{"/proc/1", "/proc/4242"} {
 		t.add(pid+"/root", Node{Link: "/"})
 		t.add(pid+"/cwd", Node{Link: "/"})
-		for i, name := range []string{"cgroup", "ipc", "mnt", "net", "pid", "pid_for_children", "time", "time_for_children", "user", "uts"} {
+		for i, name := range []string{"cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"} {
 			t.add(pid+"/ns/"+name, Node{Type: "other", Dev: 4, Ino: 4026531800 + uint64(i), FS: NamespaceFS})
+		}
+		for _, name := range []string{"pid", "time"} {
+			t.add(pid+"/ns/"+name+"_for_children", Node{SameAs: pid + "/ns/" + name})
 		}
 	}
 	t.add("/sys", Node{Dev: 3, FS: 0x62656572})

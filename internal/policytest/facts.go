@@ -14,6 +14,9 @@ import (
 
 // facts is the layout of a facts.json. Everything may be left out.
 type facts struct {
+	Verb     string          `json:"verb"` // create unless said
+	Flags    []string        `json:"flags"`
+	Ceiling  *policy.Ceiling `json:"ceiling"`
 	Now      string          `json:"now"` // RFC 3339; 2026-01-01 unless said
 	Engine   string          `json:"engine"`
 	Handler  string          `json:"handler"`
@@ -54,6 +57,7 @@ func FactsAndTree(text []byte) (*policy.Facts, *Tree, error) {
 		}
 	}
 	out := &policy.Facts{
+		Verb: or(in.Verb, "create"), Flags: in.Flags, Ceiling: in.Ceiling,
 		Engine: in.Engine, Handler: in.Handler, Runtime: or(in.Runtime, "runc"), Bundle: or(in.Bundle, "/run/bundle"),
 		Identity: in.Identity, Rootless: in.Rootless, CgroupV2: in.CgroupV2 == nil || *in.CgroupV2,
 		Arch: or(in.Arch, "amd64"), Kernel: [2]int{6, 12},

@@ -59,6 +59,12 @@ func (p *Store) TryRun(args ...string) Result {
 	return p.try(append(options, args...)...)
 }
 
+// Try is any other command of podman's.
+func (p *Store) Try(args ...string) Result {
+	p.t.Helper()
+	return p.try(args...)
+}
+
 func (p *Store) try(args ...string) Result {
 	p.t.Helper()
 	environment := []string{
