@@ -10,7 +10,7 @@ import (
 // readRuncV1 reads as runc 1.1 to 1.5.
 func readRuncV1(argv []string) (reading, error) {
 	r := reading{grammar: RuncV1}
-	global, rest, err := goFlags(runcGlobals, tokens(argv, 0))
+	global, rest, err := goFlags(runcGlobals, tokens(argv))
 	if err == nil {
 		err = twoNames(runcGlobals, argv, global)
 	}
@@ -159,10 +159,6 @@ func isKnown(flags []flag, arg string) bool {
 	if len(arg) < 2 || arg[0] != '-' || arg == "--" {
 		return false
 	}
-	name := arg
-	if strings.HasPrefix(name, "--") {
-		name = name[2:]
-	}
-	name, _, _ = strings.Cut(strings.TrimPrefix(name, "-"), "=")
+	name, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(arg, "--"), "-"), "=")
 	return find(flags, name) != nil
 }

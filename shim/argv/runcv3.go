@@ -12,7 +12,7 @@ import (
 func readRuncV3(argv []string) (reading, error) {
 	r := reading{grammar: RuncV3}
 	root := v3{stopAt: none, command: isRuncVerb}
-	flags, args, err := root.flags(runcGlobals, nil, tokens(argv, 0))
+	flags, args, err := root.flags(runcGlobals, nil, tokens(argv))
 	if err != nil {
 		if on(flags, "help") {
 			return r, nil
