@@ -41,6 +41,10 @@ var arrows = []struct {
 	{"internal/display", nil},
 	{"internal/explain", []string{"policy", "internal/oci", "internal/patch", "internal/jsondoc", "internal/display"}},
 	{"internal/policycheck", []string{"policy", "internal/policyfile", "internal/tomlfile", "internal/nearest", "internal/display"}},
+	{"internal/pretend", []string{"policy", "internal/host"}},
+	{"internal/policycases", []string{
+		"policy", "internal/policyfile", "internal/tomlfile", "internal/pretend", "internal/display", "internal/owner",
+	}},
 	{"internal/policyshow", []string{"policy", "internal/policyfile", "internal/policycheck", "internal/display"}},
 	{"internal/receipts", []string{"internal/audit", "internal/audit/journal", "internal/display", "internal/explain"}},
 	{"internal/refdoc/...", []string{"policy", "policy/rules", "policy/profiles", "internal/..."}},
