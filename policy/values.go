@@ -35,6 +35,8 @@ type Value struct {
 	On       bool              // of a requirement
 	Number   int64             // of a maximum, minimum or default, in its unit
 	Table    map[string]Amount // of maxima
+
+	widens bool
 }
 
 // An Amount is a number and how it reads.
@@ -49,6 +51,7 @@ func Values(settings any) []Value {
 	all := make([]Value, t.NumField())
 	for i, s := range settingsOf(settings) {
 		all[i] = Value{Key: t.Field(i).Tag.Get("toml"), Doc: t.Field(i).Tag.Get("doc"), Set: s.isSet()}
+		_, all[i].widens = s.(widener)
 		s.(valued).value(&all[i])
 	}
 	return all
@@ -151,3 +154,6 @@ func (m *MaxTable[T]) value(v *Value) {
 	sort.Strings(all)
 	v.Text = strings.Join(all, ", ")
 }
+
+// Widens tells whether an exception can go beyond the setting.
+func (v Value) Widens() bool { return v.widens }
