@@ -45,6 +45,7 @@ var arrows = []struct {
 	{"internal/policycases", []string{
 		"policy", "internal/policyfile", "internal/tomlfile", "internal/pretend", "internal/display", "internal/owner",
 	}},
+	{"internal/policydiff", []string{"policy", "internal/policycheck", "internal/display"}},
 	{"internal/policyschema", []string{"policy", "internal/policyfile", "internal/config"}},
 	{"internal/policyshow", []string{"policy", "internal/policyfile", "internal/policycheck", "internal/display"}},
 	{"internal/receipts", []string{"internal/audit", "internal/audit/journal", "internal/display", "internal/explain"}},
