@@ -20,6 +20,7 @@ import (
 // may be executed, with the bundle as policy wants it, and else the reason in
 // one line. parseErr is what is wrong with the arguments.
 func (c *creation) decide(parseErr error) error {
+	c.advises = c.cfg.NodeMode() == policy.Audit // whatever is wrong with the policies
 	sources := c.cfg.Sources()
 	sources.BuiltIn = builtin.Profile
 	store, err := policyfile.Open(sources, rules.All)
@@ -28,7 +29,7 @@ func (c *creation) decide(parseErr error) error {
 	}
 	defer store.Close()
 	c.set.Digest = store.Digest() // also for the receipt of what cannot be read
-	c.advises = c.cfg.NodeMode() == policy.Audit || store.Advises()
+	c.advises = c.advises || store.Advises()
 	if parseErr != nil {
 		return c.deny(parseErr)
 	}
