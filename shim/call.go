@@ -78,6 +78,7 @@ func (c *call) append(r *audit.Receipt) error {
 // executed, with everything as policy wants it, and else the reason in one
 // line. parseErr is what is wrong with the arguments.
 func (c *call) judge(parseErr error) error {
+	c.advises = c.cfg.NodeMode() == policy.Audit // whatever is wrong with the policies
 	sources := c.cfg.Sources()
 	sources.BuiltIn = builtin.Profile
 	store, err := policyfile.Open(sources, rules.All)
@@ -87,7 +88,7 @@ func (c *call) judge(parseErr error) error {
 	defer store.Close()
 	c.store = store
 	c.set.Digest = store.Digest() // also for the receipt of what cannot be read
-	c.advises = c.cfg.NodeMode() == policy.Audit || store.Advises()
+	c.advises = c.advises || store.Advises()
 	if parseErr != nil {
 		return c.deny(parseErr)
 	}

@@ -187,7 +187,18 @@ func (d *Daemon) TryCtr(args ...string) Result {
 
 func (d *Daemon) try(args ...string) Result {
 	d.t.Helper()
-	return Try(d.t, "", nil, Tool(d.t, "ctr"), append([]string{"--address", d.Socket, "--namespace", d.Namespace}, args...)...)
+	return Try(d.t, "", nil, Tool(d.t, "ctr"), d.Command(args...).Args[1:]...)
+}
+
+// Command is any command of ctr on this daemon, to be given input and started.
+func (d *Daemon) Command(args ...string) *exec.Cmd {
+	d.t.Helper()
+	return exec.Command(Tool(d.t, "ctr"), append([]string{"--address", d.Socket, "--namespace", d.Namespace}, args...)...)
+}
+
+// Task is the bundle of one of ctr's running containers.
+func (d *Daemon) Task(id string) string {
+	return filepath.Join(d.dir, "state/io.containerd.runtime.v2.task", d.Namespace, id)
 }
 
 func (d *Daemon) logged() string {

@@ -10,15 +10,22 @@ import (
 // describes it, for example {"sandbox": {...}, "container": {...}, "exec": ["id"]}.
 func (d *Daemon) Pod(request map[string]any) Result {
 	d.t.Helper()
+	client := d.PodClient()
+	file := filepath.Join(d.dir, Name()+".json")
+	write(d.t, file, encode(d.t, request), 0o600)
+	return Try(d.t, "", nil, client, "-socket", d.Socket, "-handler", Handler, file)
+}
+
+// PodClient builds test/cri and returns the program's path.
+func (d *Daemon) PodClient() string {
+	d.t.Helper()
 	client := filepath.Join(d.dir, "cri")
 	if matches, err := filepath.Glob(client); err != nil || matches == nil {
 		_, here, _, _ := runtime.Caller(0)
 		source := filepath.Join(filepath.Dir(here), "../../cri")
 		Try(d.t, source, []string{"CGO_ENABLED=0", "GOFLAGS="}, Tool(d.t, "go"), "build", "-o", client, ".").want(d.t, "go build", source)
 	}
-	file := filepath.Join(d.dir, Name()+".json")
-	write(d.t, file, encode(d.t, request), 0o600)
-	return Try(d.t, "", nil, client, "-socket", d.Socket, "-handler", Handler, file)
+	return client
 }
 
 // PodRequest is a pod on the host's network (the lab installs no other) with one container

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"fmt"
+	"os/exec"
 	"path/filepath"
 	"testing"
 )
@@ -52,11 +53,7 @@ func (p *Store) Run(args ...string) string {
 // TryRun is Run for a container that may be refused.
 func (p *Store) TryRun(args ...string) Result {
 	p.t.Helper()
-	options := []string{
-		"run", "--network", "none", "--cgroup-parent", "/" + p.group,
-		"--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096",
-	}
-	return p.try(append(options, args...)...)
+	return p.try(append(append([]string{"run"}, p.RunOptions()...), args...)...)
 }
 
 // Try is any other command of podman's.
@@ -67,10 +64,24 @@ func (p *Store) Try(args ...string) Result {
 
 func (p *Store) try(args ...string) Result {
 	p.t.Helper()
-	environment := []string{
+	command := p.Command(args...)
+	return Try(p.t, "", command.Env, command.Path, command.Args[1:]...)
+}
+
+// Command is any command of this podman, to be given input and started; its environment is what it
+// needs beyond the caller's.
+func (p *Store) Command(args ...string) *exec.Cmd {
+	p.t.Helper()
+	global := []string{"--runtime", p.runtime, "--tmpdir", filepath.Join(p.dir, "tmp")}
+	command := exec.Command(Tool(p.t, "podman"), append(global, args...)...)
+	command.Env = []string{
 		"CONTAINERS_CONF=" + filepath.Join(p.dir, "containers.conf"),
 		"CONTAINERS_STORAGE_CONF=" + filepath.Join(p.dir, "storage.conf"),
 	}
-	global := []string{"--runtime", p.runtime, "--tmpdir", filepath.Join(p.dir, "tmp")}
-	return Try(p.t, "", environment, Tool(p.t, "podman"), append(global, args...)...)
+	return command
+}
+
+// RunOptions is what `podman run` and create need here, before their own options.
+func (p *Store) RunOptions() []string {
+	return []string{"--network", "none", "--cgroup-parent", "/" + p.group, "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096"}
 }
