@@ -57,8 +57,10 @@ func (c *call) exec(t *target) error {
 	if c.final, err = processOf(whole); err != nil {
 		return c.deny(err)
 	}
-	if err := c.handOver(func(path string) ([]string, error) { return c.inv.Rewrite(path) }, "process"); err != nil {
-		return c.deny(err)
+	if !c.advises {
+		if err := c.handOver(c.inv.Rewrite, "process"); err != nil {
+			return c.deny(err)
+		}
 	}
 	return c.recordPassing()
 }
@@ -78,11 +80,8 @@ func leaves(cgroup string) bool {
 }
 
 // handOver gives the runtime c.final in a sealed file, by arguments that
-// rewrite makes for its path; not where policy only advises.
+// rewrite makes for its path.
 func (c *call) handOver(rewrite func(path string) ([]string, error), what string) error {
-	if c.advises {
-		return nil
-	}
 	path, err := sealed(what, c.final)
 	if err != nil {
 		return err

@@ -25,6 +25,11 @@ func (c *call) update(t *target) error {
 		if c.raw, err = readInput("resources", file, maxResources); err != nil {
 			return c.deny(err)
 		}
+		// At once: what was read from standard input nobody else can read, and
+		// where policy only advises the runtime goes on also with what is wrong.
+		if err := c.handOverResources(file); err != nil {
+			return c.deny(err)
+		}
 		err = decodeResources(c.raw, &u.Resources)
 	} else {
 		err = limits(c.inv.Update.Limits, &u.Resources)
@@ -45,13 +50,17 @@ func (c *call) update(t *target) error {
 	if c.decision.Verdict == policy.Deny {
 		return c.refuse()
 	}
-	if c.raw != nil {
-		c.final = c.raw
-		if err := c.handOver(c.inv.RewriteResources, "resources"); err != nil {
-			return c.deny(err)
-		}
-	}
 	return c.recordPassing()
+}
+
+// handOverResources gives the runtime what was read, in a sealed file; where
+// policy only advises, the runtime may read a file itself.
+func (c *call) handOverResources(file string) error {
+	c.final = c.raw
+	if c.advises && file != "-" {
+		return nil
+	}
+	return c.handOver(c.inv.RewriteResources, "resources")
 }
 
 func decodeResources(raw []byte, r *specs.LinuxResources) error {
