@@ -31,6 +31,13 @@ func (c *call) exec(t *target) error {
 	if c.raw, err = c.process(t.bundle); err != nil {
 		return c.deny(err)
 	}
+	if c.advises && c.inv.Exec.ProcessFile != "" {
+		// The file may be a pipe, which nobody else can read any more.
+		c.final = c.raw
+		if err := c.handOver(c.inv.Rewrite, "process"); err != nil {
+			return c.deny(err)
+		}
+	}
 	spec, err := policy.ParseProcess(c.raw, t.ceiling)
 	if err != nil {
 		return c.deny(errors.New("the process to execute: " + err.Error()))
@@ -201,23 +208,23 @@ func processOf(whole []byte) ([]byte, error) {
 	return doc.Root().Get("process").Raw(), nil
 }
 
-// readInput reads what the runtime would: a file, or "-" for standard input,
-// of at most limit bytes.
+// readInput reads what the runtime would: a file of at most limit bytes.
 func readInput(what, path string, limit int64) ([]byte, error) {
-	f := os.Stdin
-	if path != "-" {
-		var err error
-		if f, err = os.Open(path); err != nil {
-			return nil, errors.New("the " + what + " file " + path + " cannot be read: " + owner.Reason(err))
-		}
-		defer func() { _ = f.Close() }() // it is only read from
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, errors.New("the " + what + " file " + path + " cannot be read: " + owner.Reason(err))
 	}
+	defer func() { _ = f.Close() }() // it is only read from
+	return readAll(what+" file "+path, f, limit)
+}
+
+func readAll(what string, f *os.File, limit int64) ([]byte, error) {
 	raw, err := io.ReadAll(io.LimitReader(f, limit+1))
 	switch {
 	case err != nil:
-		return nil, errors.New("the " + what + " file " + path + " cannot be read: " + owner.Reason(err))
+		return nil, errors.New("the " + what + " cannot be read: " + owner.Reason(err))
 	case int64(len(raw)) > limit:
-		return nil, errors.New("the " + what + " file " + path + " is larger than " + policy.Bytes(limit).String())
+		return nil, errors.New("the " + what + " is larger than " + policy.Bytes(limit).String())
 	}
 	return raw, nil
 }

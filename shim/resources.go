@@ -2,6 +2,7 @@ package shim
 
 import (
 	"errors"
+	"os"
 	"strconv"
 	"strings"
 
@@ -22,7 +23,12 @@ func (c *call) update(t *target) error {
 	var err error
 	var u policy.Update
 	if file := c.inv.Update.Resources; file != "" {
-		if c.raw, err = readInput("resources", file, maxResources); err != nil {
+		if file == "-" {
+			c.raw, err = readAll("resources on standard input", os.Stdin, maxResources)
+		} else {
+			c.raw, err = readInput("resources", file, maxResources)
+		}
+		if err != nil {
 			return c.deny(err)
 		}
 		// At once: what was read from standard input nobody else can read, and
