@@ -14,6 +14,15 @@ var (
 		{"help", "h", nothing},
 		{"version", "v", nothing},
 	}
+	// runc 1.6 has these after the verb too.
+	runcPersistent = []flag{
+		{"debug", "", nothing},
+		{"log", "", value},
+		{"log-format", "", value},
+		{"root", "", value},
+		{"systemd-cgroup", "", nothing},
+		{"rootless", "", value},
+	}
 	runcCreate = []flag{
 		{"bundle", "b", value},
 		{"console-socket", "", value},
@@ -41,19 +50,19 @@ var (
 		{"console-socket", "", value},
 		{"pidfd-socket", "", value},
 		{"cwd", "", value},
-		{"env", "e", value},
+		{"env", "e", list},
 		{"tty", "t", nothing},
 		{"user", "u", value},
-		{"additional-gids", "g", value},
+		{"additional-gids", "g", list},
 		{"process", "p", value},
 		{"detach", "d", nothing},
 		{"pid-file", "", value},
 		{"process-label", "", value},
 		{"apparmor", "", value},
 		{"no-new-privs", "", nothing},
-		{"cap", "c", value},
+		{"cap", "c", list},
 		{"preserve-fds", "", value},
-		{"cgroup", "", value},
+		{"cgroup", "", list},
 		{"ignore-paused", "", nothing},
 		{"help", "h", nothing},
 	}
@@ -93,7 +102,7 @@ var (
 		{"pid-file", "", value},
 		{"no-subreaper", "", nothing},
 		{"no-pivot", "", nothing},
-		{"empty-ns", "", value},
+		{"empty-ns", "", list},
 		{"auto-dedup", "", nothing},
 		{"lazy-pages", "", nothing},
 		{"lsm-profile", "", value},
@@ -116,7 +125,7 @@ var (
 		{"file-locks", "", nothing},
 		{"pre-dump", "", nothing},
 		{"manage-cgroups-mode", "", value},
-		{"empty-ns", "", value},
+		{"empty-ns", "", list},
 		{"auto-dedup", "", nothing},
 		{"help", "h", nothing},
 	}
