@@ -74,6 +74,13 @@ install: build ## install under DESTDIR
 	install -D -m 0755 $(BINDIR)/runward $(DESTDIR)$(PREFIX)/bin/runward
 	install -D -m 0755 $(BINDIR)/runwardctl $(DESTDIR)$(PREFIX)/bin/runwardctl
 	install -d -m 0755 $(DESTDIR)$(SYSCONFDIR)/runward/policy.d
+	install -d -m 0755 $(addprefix $(DESTDIR)$(PREFIX)/share/,man/man5 man/man8 runward bash-completion/completions zsh/site-functions fish/vendor_completions.d)
+	install -m 0644 packaging/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
+	install -m 0644 packaging/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+	install -m 0644 packaging/doc/*.schema.json $(DESTDIR)$(PREFIX)/share/runward/
+	install -m 0644 packaging/completions/runwardctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/runwardctl
+	install -m 0644 packaging/completions/_runwardctl $(DESTDIR)$(PREFIX)/share/zsh/site-functions/
+	install -m 0644 packaging/completions/runwardctl.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/
 
 clean: ## remove what was built
 	rm -rf bin

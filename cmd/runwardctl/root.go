@@ -45,7 +45,14 @@ func run(args []string, out, errOut io.Writer) (code int) {
 	}()
 	root := a.root()
 	root.SetArgs(args)
-	if err := root.Execute(); err != nil {
+	err := root.RegisterFlagCompletionFunc("output", completeOutput)
+	if err == nil {
+		err = complete(root)
+	}
+	if err == nil {
+		err = root.Execute()
+	}
+	if err != nil {
 		return a.fail(err)
 	}
 	return a.code
@@ -76,7 +83,7 @@ Exit codes: 0 clean; 1 there are findings; 2 usage or configuration;
 		return usage(err.Error(), "see "+cmd.CommandPath()+" --help")
 	})
 	group(root)
-	root.AddCommand(a.explain(), a.policy(), a.receipts(), a.version())
+	root.AddCommand(a.explain(), a.policy(), a.receipts(), a.replay(), a.version())
 	return root
 }
 
@@ -84,10 +91,7 @@ Exit codes: 0 clean; 1 there are findings; 2 usage or configuration;
 const formatsKey = "formats"
 
 func (a *app) checkOutput(cmd *cobra.Command) error {
-	known := []string{"table", "json"}
-	if more := cmd.Annotations[formatsKey]; more != "" {
-		known = append(known, strings.Split(more, ",")...)
-	}
+	known := formats(cmd)
 	if !slices.Contains(known, a.output) {
 		last := len(known) - 1
 		return usage("--output: want "+strings.Join(known[:last], ", ")+" or "+known[last]+", found "+quoted(a.output), "")

@@ -13,6 +13,9 @@ import (
 	"github.com/runward/runward/policy/rules"
 )
 
+// kinds are those that --kind takes.
+var kinds = []string{"container", "sandbox", "build"}
+
 // subject is the container that flags describe.
 type subject struct {
 	engine, handler string
@@ -39,7 +42,7 @@ func (s *subject) facts() (*policy.Facts, error) {
 	if s.engine != "" && !slices.Contains(engines, s.engine) {
 		return nil, usage("--engine: no engine is called "+quoted(s.engine), "want containerd, cri-o, docker, podman, buildkit or buildah")
 	}
-	if !slices.Contains([]string{"container", "sandbox", "build"}, s.id.Kind) {
+	if !slices.Contains(kinds, s.id.Kind) {
 		return nil, usage("--kind: want container, sandbox or build, found "+quoted(s.id.Kind), "")
 	}
 	return &policy.Facts{Engine: s.engine, Handler: s.handler, Identity: s.id, Now: time.Now().Unix()}, nil

@@ -49,6 +49,7 @@ var arrows = []struct {
 	{"internal/policydiff", []string{"policy", "internal/policycheck", "internal/display"}},
 	{"internal/policyschema", []string{"policy", "internal/policyfile", "internal/config"}},
 	{"internal/policyshow", []string{"policy", "internal/policyfile", "internal/policycheck", "internal/display"}},
+	{"internal/replay", []string{"policy", "internal/audit", "internal/patch", "internal/display", "internal/explain"}},
 	{"internal/receipts", []string{"internal/audit", "internal/audit/journal", "internal/display", "internal/explain"}},
 	{"internal/refdoc/...", []string{"policy", "policy/rules", "policy/profiles", "internal/..."}},
 

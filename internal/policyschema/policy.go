@@ -175,10 +175,10 @@ func exception(ids []string, allow map[string][]object) object {
 	}
 }
 
-// sentence makes a doc tag one.
+// sentence makes a doc tag one. Its first word may be one to be written so.
 func sentence(doc string) string {
 	if doc == "" {
 		return ""
 	}
-	return strings.ToUpper(doc[:1]) + doc[1:] + "."
+	return doc + "."
 }
