@@ -6,8 +6,8 @@
 // must be the same. Everything stands at the same path in every way, under the
 // same ids, so that little is left that may differ; normal_test.go lists it.
 //
-//	go test -tags e2e ./test/e2e/compare                every session, most exit codes
-//	go test -tags e2e ./test/e2e/compare -args -full    every exit code, and every kind of log
+//	go test -tags e2e ./test/e2e/compare                every session
+//	go test -tags e2e ./test/e2e/compare -args -full    every exit code, spelling and kind of log
 //	go test -tags e2e ./test/e2e/compare -args -self    plain runc with itself: what differs here is no fault of runward's
 package compare
 
@@ -23,7 +23,7 @@ import (
 )
 
 var (
-	full = flag.Bool("full", false, "compare every exit code, and every kind of log")
+	full = flag.Bool("full", false, "compare every exit code, spelling and kind of log")
 	self = flag.Bool("self", false, "compare plain runc with itself")
 )
 

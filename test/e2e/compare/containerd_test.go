@@ -49,10 +49,22 @@ func (c *ctr) run(s *sitting, args ...string) call {
 
 func (c *ctr) runs(s *sitting) {
 	for _, flags := range [][]string{
-		{}, {"--env", "A=b", "--cwd", "/tmp"}, {"--net-host"}, {"--privileged"}, {"--read-only"}, {"--allow-new-privs"}, {"--seccomp"},
-		{"--cap-add", "CAP_SYS_ADMIN", "--cap-drop", "CAP_CHOWN"}, {"--memory-limit", "67108864", "--cpus", "0.5"}, {"--no-pivot"}, {"--null-io"},
-		{"--mount", "type=bind,src=/etc,dst=/data,options=rbind:ro"}, {"--device", "/dev/fuse"}, {"--pid-file", filepath.Join(s.dir, "pid-file")},
-		{"--with-ns", "network:/proc/1/ns/net"}, {"--annotation", "a=b", "--label", "c=d"},
+		{},
+		{"--env", "A=b", "--cwd", "/tmp"},
+		{"--net-host"},
+		{"--privileged"},
+		{"--read-only"},
+		{"--allow-new-privs"},
+		{"--seccomp"},
+		{"--cap-add", "CAP_SYS_ADMIN", "--cap-drop", "CAP_CHOWN"},
+		{"--memory-limit", "67108864", "--cpus", "0.5"},
+		{"--no-pivot"},
+		{"--null-io"},
+		{"--mount", "type=bind,src=/etc,dst=/data,options=rbind:ro"},
+		{"--device", "/dev/fuse"},
+		{"--pid-file", filepath.Join(s.dir, "pid-file")},
+		{"--with-ns", "network:/proc/1/ns/net"},
+		{"--annotation", "a=b", "--label", "c=d"},
 	} {
 		s.do(c.run(s, append(append([]string{"--rm"}, flags...), lab.Image, s.id, "sh", "-c", view+"exit 3")...))
 	}
@@ -140,8 +152,13 @@ func (c *ctr) bad(s *sitting) {
 		s.do(c.call("snapshots delete", "snapshots", "delete", s.id)) // ctr forgets it
 	}
 	for _, flags := range [][]string{
-		{"--mount", "type=bind,src=/nonexistent,dst=/data,options=rbind"}, {"--with-ns", "network:/nonexistent"}, {"--memory-limit", "1"},
-		{"--cap-add", "CAP_NONSENSE"}, {"--apparmor-profile", "nonexistent"}, {"--cwd", "/etc/passwd"}, {"--rootfs-propagation", "nonsense"},
+		{"--mount", "type=bind,src=/nonexistent,dst=/data,options=rbind"},
+		{"--with-ns", "network:/nonexistent"},
+		{"--memory-limit", "1"},
+		{"--cap-add", "CAP_NONSENSE"},
+		{"--apparmor-profile", "nonexistent"},
+		{"--cwd", "/etc/passwd"},
+		{"--rootfs-propagation", "nonsense"},
 	} {
 		s.do(c.run(s, append(append([]string{"--rm"}, flags...), lab.Image, s.id, "true")...))
 		s.do(c.call("snapshots delete", "snapshots", "delete", s.id)) // ctr forgets it

@@ -135,15 +135,22 @@ var creates = []session{
 			return hook("{ echo " + name + "; cat; echo; env | sort; pwd; } >>" + filepath.Join(s.dir, "hooks"))
 		}
 		all := specs.Hooks{
-			Prestart: say("prestart"), CreateRuntime: say("createRuntime"), //nolint:staticcheck // engines still write it
+			//lint:ignore SA1019 engines still write it
+			Prestart: say("prestart"), CreateRuntime: say("createRuntime"),
 			Poststart: say("poststart"), Poststop: say("poststop"),
 		}
 		s.config("echo ran", func(spec *specs.Spec) { spec.Hooks = &all })
 		s.runc("run", "--bundle", s.bundle, s.id)
 		failing := hook("echo said by the hook >&2; exit 7")
 		for _, hooks := range []specs.Hooks{
-			{Prestart: failing}, {CreateRuntime: failing}, {CreateContainer: failing}, {StartContainer: failing}, {Poststart: failing}, {Poststop: failing},
-			{Prestart: []specs.Hook{{Path: "/nonexistent"}}}, {CreateRuntime: []specs.Hook{{Path: "relative"}}},
+			{Prestart: failing},
+			{CreateRuntime: failing},
+			{CreateContainer: failing},
+			{StartContainer: failing},
+			{Poststart: failing},
+			{Poststop: failing},
+			{Prestart: []specs.Hook{{Path: "/nonexistent"}}},
+			{CreateRuntime: []specs.Hook{{Path: "relative"}}},
 		} {
 			s.config("echo ran", func(spec *specs.Spec) { spec.Hooks = &hooks })
 			s.runc("create", "--bundle", s.bundle, s.id)

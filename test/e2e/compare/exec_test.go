@@ -17,16 +17,36 @@ var execs = []session{
 		sh := func(flags ...string) { s.runc("exec", append(flags, s.id, "sh", "-c", view)...) }
 		sh()
 		for _, flags := range [][]string{
-			{"--cwd", "/tmp"}, {"--cwd", "/nonexistent"}, {"--cwd", "relative"},
-			{"--env", "A=b", "-e", "C=d=e"}, {"-e", "ODD"}, {"-e", ""},
-			{"--user", "1000"}, {"--user", "1000:1000"}, {"-u", "app"}, {"--user", "1:2:3"}, {"--user", ""}, {"--user", "-1"},
-			{"--additional-gids", "5"}, {"-g", "5", "-g", "6"}, {"--additional-gids", "many"},
-			{"--cap", "CAP_SYS_ADMIN"}, {"-c", "CAP_NET_ADMIN", "-c", "CAP_SYS_PTRACE"}, {"--cap", "CAP_NONSENSE"}, {"--cap", "all"},
-			{"--no-new-privs"}, {"--no-new-privs=false"}, {"--process-label", "a:b:c:d"}, {"--apparmor", "nonexistent"},
+			{"--cwd", "/tmp"},
+			{"--cwd", "/nonexistent"},
+			{"--cwd", "relative"},
+			{"--env", "A=b", "-e", "C=d=e"},
+			{"-e", "ODD"},
+			{"-e", ""},
+			{"--user", "1000"},
+			{"--user", "1000:1000"},
+			{"-u", "app"},
+			{"--user", "1:2:3"},
+			{"--user", ""},
+			{"--user", "-1"},
+			{"--additional-gids", "5"},
+			{"-g", "5", "-g", "6"},
+			{"--additional-gids", "many"},
+			{"--cap", "CAP_SYS_ADMIN"},
+			{"-c", "CAP_NET_ADMIN", "-c", "CAP_SYS_PTRACE"},
+			{"--cap", "CAP_NONSENSE"},
+			{"--cap", "all"},
+			{"--no-new-privs"},
+			{"--no-new-privs=false"},
+			{"--process-label", "a:b:c:d"},
+			{"--apparmor", "nonexistent"},
 			{"--user", "1000", "--cap", "CAP_NET_RAW", "--no-new-privs", "--cwd", "/data"},
 			{"--pid-file", filepath.Join(s.dir, "pid-file")},
 			{"--ignore-paused"},
-			{"--nonsense"}, {"--help"}, {"--tty=perhaps"}, {"--"},
+			{"--nonsense"},
+			{"--help"},
+			{"--tty=perhaps"},
+			{"--"},
 		} {
 			sh(flags...)
 		}
@@ -34,10 +54,23 @@ var execs = []session{
 		s.runc("exec", "--detach", "--pid-file", filepath.Join(s.dir, "pid-file-2"), s.id, "sh", "-c", view+"echo the end")
 		s.printed(len(s.steps)-1, "the end", 1)
 		for _, argv := range [][]string{
-			{s.id}, {}, {s.id, "nonexistent"}, {s.id, "/nonexistent"}, {s.id, "/etc/passwd"}, {s.id, "/etc"}, {s.id, ""},
-			{s.id, "sh", "-c", "exit 7"}, {s.id, "sh", "-c", "exit 255"}, {s.id, "false"}, {s.id, "sh", "-c", "kill -KILL $$"},
-			{s.id, "sh", "-c", "kill -TERM $$"}, {s.id, "--help"}, {s.id, "--", "true"}, {s.id, "echo", "create", "run", "--bundle"},
-			{"nobody", "true"}, {s.id, "sh", "-c", "echo to stderr >&2; echo to stdout"},
+			{s.id},
+			{},
+			{s.id, "nonexistent"},
+			{s.id, "/nonexistent"},
+			{s.id, "/etc/passwd"},
+			{s.id, "/etc"},
+			{s.id, ""},
+			{s.id, "sh", "-c", "exit 7"},
+			{s.id, "sh", "-c", "exit 255"},
+			{s.id, "false"},
+			{s.id, "sh", "-c", "kill -KILL $$"},
+			{s.id, "sh", "-c", "kill -TERM $$"},
+			{s.id, "--help"},
+			{s.id, "--", "true"},
+			{s.id, "echo", "create", "run", "--bundle"},
+			{"nobody", "true"},
+			{s.id, "sh", "-c", "echo to stderr >&2; echo to stdout"},
 		} {
 			s.runc("exec", argv...)
 		}

@@ -43,9 +43,19 @@ func (p *podman) call(verb string, args ...string) call {
 
 func (p *podman) runs(s *sitting) {
 	for _, flags := range [][]string{
-		{}, {"--privileged"}, {"--cap-add", "SYS_ADMIN", "--cap-drop", "CHOWN"}, {"--user", "1000:1000"}, {"--read-only"}, {"--security-opt", "no-new-privileges"},
-		{"--security-opt", "seccomp=unconfined"}, {"-v", "/etc:/data:ro"}, {"--pid", "host"}, {"--memory", "64m", "--pids-limit", "50"}, {"-w", "/tmp", "-e", "A=b"},
-		{"--preserve-fds", "1"}, {"--device", "/dev/fuse"},
+		{},
+		{"--privileged"},
+		{"--cap-add", "SYS_ADMIN", "--cap-drop", "CHOWN"},
+		{"--user", "1000:1000"},
+		{"--read-only"},
+		{"--security-opt", "no-new-privileges"},
+		{"--security-opt", "seccomp=unconfined"},
+		{"-v", "/etc:/data:ro"},
+		{"--pid", "host"},
+		{"--memory", "64m", "--pids-limit", "50"},
+		{"-w", "/tmp", "-e", "A=b"},
+		{"--preserve-fds", "1"},
+		{"--device", "/dev/fuse"},
 	} {
 		c := p.call("run", append(append([]string{"--rm", "--name", "one", "--hostname", "h"}, flags...), lab.Image, "sh", "-c", view+"exit 3")...)
 		if flags != nil {
@@ -83,8 +93,14 @@ func (p *podman) life(s *sitting) {
 	do("ps", "--format", "{{.Names}} {{.State}}")
 	do("top", "one", "user", "comm")
 	for _, args := range [][]string{
-		{"one", "sh", "-c", view}, {"--user", "1000", "-w", "/tmp", "-e", "A=b", "one", "sh", "-c", view}, {"--privileged", "one", "sh", "-c", view},
-		{"one", "sh", "-c", "exit 7"}, {"one", "nonexistent"}, {"one", "/etc/passwd"}, {"one", "sh", "-c", "kill -KILL $$"}, {"-d", "one", "sleep", "1"},
+		{"one", "sh", "-c", view},
+		{"--user", "1000", "-w", "/tmp", "-e", "A=b", "one", "sh", "-c", view},
+		{"--privileged", "one", "sh", "-c", view},
+		{"one", "sh", "-c", "exit 7"},
+		{"one", "nonexistent"},
+		{"one", "/etc/passwd"},
+		{"one", "sh", "-c", "kill -KILL $$"},
+		{"-d", "one", "sleep", "1"},
 	} {
 		do("exec", args...)
 	}
@@ -122,10 +138,19 @@ func (p *podman) life(s *sitting) {
 
 func (p *podman) bad(s *sitting) {
 	for _, args := range [][]string{
-		{lab.Image, "nonexistent"}, {lab.Image, "/nonexistent"}, {lab.Image, "/etc/passwd"}, {lab.Image, "/etc"}, {"--memory", "1k", lab.Image, "true"},
-		{"-v", "/nonexistent:/data", lab.Image, "true"}, {"--user", "nobody-here", lab.Image, "true"}, {"-w", "/etc/passwd", lab.Image, "true"},
-		{"--network", "ns:/nonexistent", lab.Image, "true"}, {"--sysctl", "vm.swappiness=1", lab.Image, "true"}, {"--cgroup-conf", "memory.high=1", lab.Image, "true"},
-		{"--nonsense"}, {"localhost/nonexistent", "true"},
+		{lab.Image, "nonexistent"},
+		{lab.Image, "/nonexistent"},
+		{lab.Image, "/etc/passwd"},
+		{lab.Image, "/etc"},
+		{"--memory", "1k", lab.Image, "true"},
+		{"-v", "/nonexistent:/data", lab.Image, "true"},
+		{"--user", "nobody-here", lab.Image, "true"},
+		{"-w", "/etc/passwd", lab.Image, "true"},
+		{"--network", "ns:/nonexistent", lab.Image, "true"},
+		{"--sysctl", "vm.swappiness=1", lab.Image, "true"},
+		{"--cgroup-conf", "memory.high=1", lab.Image, "true"},
+		{"--nonsense"},
+		{"localhost/nonexistent", "true"},
 	} {
 		for _, more := range [][]string{{"--rm"}, {"-d"}} {
 			s.do(p.call("run", append(append(append([]string{"--name", "one"}, more...), "--pull", "never"), args...)...))

@@ -74,9 +74,23 @@ var runs = []session{
 		s.config(view, unmasked)
 		pid := filepath.Join(s.dir, "pid-file")
 		for _, flags := range [][]string{
-			{"--keep"}, {"--no-subreaper"}, {"--no-pivot"}, {"--no-new-keyring"}, {"--pid-file", pid},
-			{"--detach"}, {"-d", "--pid-file", pid}, {"-d=false"}, {"--detach", "--keep"}, {"-d", "--no-subreaper=true"},
-			{"--detach=perhaps"}, {"--nonsense"}, {"-dk"}, {"--pid-file"}, {"--help"}, {"-h"}, {"--preserve-fds", "0"},
+			{"--keep"},
+			{"--no-subreaper"},
+			{"--no-pivot"},
+			{"--no-new-keyring"},
+			{"--pid-file", pid},
+			{"--detach"},
+			{"-d", "--pid-file", pid},
+			{"-d=false"},
+			{"--detach", "--keep"},
+			{"-d", "--no-subreaper=true"},
+			{"--detach=perhaps"},
+			{"--nonsense"},
+			{"-dk"},
+			{"--pid-file"},
+			{"--help"},
+			{"-h"},
+			{"--preserve-fds", "0"},
 		} {
 			s.runc("run", append(append([]string{"--bundle", s.bundle}, flags...), s.id)...)
 			s.runc("list", "--quiet")
@@ -113,8 +127,15 @@ var runs = []session{
 				sig  syscall.Signal
 				name string
 			}{
-				{syscall.SIGINT, "INT"}, {syscall.SIGHUP, "HUP"}, {syscall.SIGQUIT, "QUIT"}, {syscall.SIGUSR1, "USR1"}, {syscall.SIGUSR2, "USR2"},
-				{syscall.SIGWINCH, "WINCH"}, {syscall.SIGALRM, "ALRM"}, {syscall.SIGCONT, "CONT"}, {syscall.SIGTERM, "TERM"},
+				{syscall.SIGINT, "INT"},
+				{syscall.SIGHUP, "HUP"},
+				{syscall.SIGQUIT, "QUIT"},
+				{syscall.SIGUSR1, "USR1"},
+				{syscall.SIGUSR2, "USR2"},
+				{syscall.SIGWINCH, "WINCH"},
+				{syscall.SIGALRM, "ALRM"},
+				{syscall.SIGCONT, "CONT"},
+				{syscall.SIGTERM, "TERM"},
 			} {
 				r.signal(x.sig)
 				if x.sig != syscall.SIGWINCH { // runc keeps it: it is its own terminal's

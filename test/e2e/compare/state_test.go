@@ -45,8 +45,15 @@ var states = []session{
 			s.runc("list", flags...)
 		}
 		for _, args := range [][]string{
-			{s.id}, {"--format", "json", s.id}, {"-f", "table", s.id}, {"--format", "nonsense", s.id}, {s.id, "-o", "pid,comm"},
-			{s.id, "-e", "-o", "pid,args"}, {s.id, "--nonsense"}, {"nobody"}, {},
+			{s.id},
+			{"--format", "json", s.id},
+			{"-f", "table", s.id},
+			{"--format", "nonsense", s.id},
+			{s.id, "-o", "pid,comm"},
+			{s.id, "-e", "-o", "pid,args"},
+			{s.id, "--nonsense"},
+			{"nobody"},
+			{},
 		} {
 			s.runc("ps", args...)
 		}
@@ -67,8 +74,22 @@ var states = []session{
 		s.runc("run", "--detach", "--bundle", s.bundle, s.id)
 		s.printed(0, "ready", 1)
 		for _, args := range [][]string{
-			{s.id, "INT"}, {s.id, "SIGUSR1"}, {s.id, "10"}, {s.id, "int"}, {s.id, "0"}, {s.id, "NONSENSE"}, {s.id, "999"}, {s.id, "-9"}, {s.id, ""},
-			{"nobody", "KILL"}, {}, {s.id, "KILL", "extra"}, {"--nonsense", s.id}, {"--all", s.id, "URG"}, {"-a", s.id, "WINCH"}, {"--all=perhaps", s.id},
+			{s.id, "INT"},
+			{s.id, "SIGUSR1"},
+			{s.id, "10"},
+			{s.id, "int"},
+			{s.id, "0"},
+			{s.id, "NONSENSE"},
+			{s.id, "999"},
+			{s.id, "-9"},
+			{s.id, ""},
+			{"nobody", "KILL"},
+			{},
+			{s.id, "KILL", "extra"},
+			{"--nonsense", s.id},
+			{"--all", s.id, "URG"},
+			{"-a", s.id, "WINCH"},
+			{"--all=perhaps", s.id},
 		} {
 			s.runc("kill", args...)
 			s.quiet(args)
