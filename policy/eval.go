@@ -124,6 +124,9 @@ func (e *Eval) Rewrite(f Finding, apply func(*specs.Spec)) {
 	e.record(f)
 }
 
+// Unknown is Spec.Unknown of the config.json as the engine wrote it.
+func (e *Eval) Unknown(yield func(key, pointer string) bool) { e.orig.Unknown(yield) }
+
 // own makes Spec a copy that may be changed.
 func (e *Eval) own() bool {
 	if e.private {
