@@ -5,6 +5,7 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"github.com/runward/runward/internal/jsondoc"
 	"github.com/runward/runward/internal/patch"
 )
 
@@ -51,7 +52,7 @@ func evaluate(set Set, rules []Rule, spec *Spec, facts *Facts, held *Ceiling) De
 			})
 			return d
 		}
-		if d.Patch = p; len(p) > 0 {
+		if d.Patch = append(p, e.raw...); len(d.Patch) > 0 {
 			d.Verdict = Rewrite
 		}
 	}
@@ -86,6 +87,7 @@ type Eval struct {
 	private  bool // Spec is our own copy
 	audit    bool // the policies only record
 	rewrote  bool
+	raw      patch.Patch // besides what Spec differs in
 	findings []Finding
 
 	// Of the rule that runs:
@@ -126,6 +128,22 @@ func (e *Eval) Rewrite(f Finding, apply func(*specs.Spec)) {
 
 // Unknown is Spec.Unknown of the config.json as the engine wrote it.
 func (e *Eval) Unknown(yield func(key, pointer string) bool) { e.orig.Unknown(yield) }
+
+// RewriteRaw is Rewrite for what the Spec cannot tell: the presence of an empty
+// section. It adds an operation to the patch; Has must tell the difference.
+func (e *Eval) RewriteRaw(f Finding, op patch.Op) {
+	e.Rewrite(f, func(*specs.Spec) {})
+	if e.rewrote && !e.probing && e.action == ActionRewrite {
+		e.raw = append(e.raw, op)
+	}
+}
+
+// Has tells whether the document, as it was before any rule, has something
+// other than null at the pointer.
+func (e *Eval) Has(pointer string) bool {
+	v, ok := e.orig.doc.Lookup(pointer)
+	return ok && v.Kind() != jsondoc.Null
+}
 
 // own makes Spec a copy that may be changed.
 func (e *Eval) own() bool {

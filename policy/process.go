@@ -70,8 +70,7 @@ func (c *Ceiling) hold(e *Eval) {
 			Hint: "run it as the container's own user (docker, podman: exec without --user)",
 		})
 	}
-	c.holdLabel(e, "/process/apparmorProfile", "AppArmor profile", p.ApparmorProfile, c.AppArmor,
-		func(s *specs.Spec) { s.Process.ApparmorProfile = c.AppArmor })
+	c.holdAppArmor(e)
 	c.holdLabel(e, "/process/selinuxLabel", "SELinux label", p.SelinuxLabel, c.SELinux,
 		func(s *specs.Spec) { s.Process.SelinuxLabel = c.SELinux })
 	if c.OOMScoreAdj != nil && p.OOMScoreAdj != nil && int64(*p.OOMScoreAdj) < *c.OOMScoreAdj {
@@ -118,6 +117,21 @@ func (c *Ceiling) holdCapabilities(e *Eval) {
 			}
 		}
 	})
+}
+
+// holdAppArmor gives the process the container's profile, also where it names
+// none: runc keeps no profile of the container's, and the process would join
+// unconfined.
+func (c *Ceiling) holdAppArmor(e *Eval) {
+	found := e.Spec.Process.ApparmorProfile
+	if c.AppArmor == "" || found == c.AppArmor {
+		return
+	}
+	f := Finding{Pointer: "/process/apparmorProfile", Found: "no AppArmor profile", Wanted: "the container's: " + strconv.Quote(c.AppArmor), Hint: ceilingHint}
+	if found != "" {
+		f.Found = "the AppArmor profile " + strconv.Quote(found)
+	}
+	e.Rewrite(f, func(s *specs.Spec) { s.Process.ApparmorProfile = c.AppArmor })
 }
 
 // holdLabel keeps a process in the container's confinement: absent, the

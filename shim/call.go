@@ -96,14 +96,33 @@ func (c *call) judge(parseErr error) error {
 	switch c.inv.Verb {
 	case "create", "run", "restore":
 		return c.create()
+	case "exec", "update", "checkpoint":
+		return c.later()
+	}
+	return c.deny(errors.New(c.inv.Verb + " changes a container after it was judged, and no policy can allow that: create the container anew"))
+}
+
+// later holds to policy what is asked of a container that exists.
+func (c *call) later() error {
+	t, err := c.find()
+	if errors.Is(err, errNoContainer) {
+		return nil // the runtime says so in its own words
+	}
+	if err != nil {
+		return c.deny(err)
+	}
+	c.bundle, c.facts = t.bundle, t.facts
+	if err := c.choose(); err != nil {
+		return c.deny(err)
+	}
+	switch c.inv.Verb {
 	case "exec":
-		return c.exec()
+		return c.exec(t)
 	case "update":
-		return c.update()
-	case "checkpoint":
+		return c.update(t)
+	default:
 		return c.checkpoint()
 	}
-	return c.deny(errors.New("runward has no rule for " + c.inv.Verb + ", which changes a container after it was judged"))
 }
 
 // choose picks the policies for the container that the facts are about.

@@ -14,6 +14,9 @@ import (
 // create holds a container to policy before it is made: for create, run and,
 // where policy allows that at all, restore.
 func (c *call) create() error {
+	if c.inv.Config != "" {
+		return c.deny(errors.New("--config gives another file in place of the bundle's config.json, which is what runward judges: leave it out"))
+	}
 	bundle, err := oci.Open(c.inv.Bundle)
 	if err != nil {
 		return c.deny(err)

@@ -15,8 +15,8 @@ func stateRoot(inv Invocation, kind string) string {
 	switch {
 	case inv.Root != "":
 		return inv.Root
-	case kind == "crun":
-		return "/run/crun"
+	case kind == "runsc":
+		return "/var/run/runsc"
 	}
-	return "/run/runc"
+	return "/run/" + kind
 }

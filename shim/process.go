@@ -21,25 +21,19 @@ import (
 // container's ceiling. The runtime gets the whole process from a sealed file,
 // also where nothing is changed: the engine's own could be changed after it
 // was judged.
-func (c *call) exec() error {
-	t, err := c.find()
-	if errors.Is(err, errNoContainer) {
-		return nil
+func (c *call) exec(t *target) error {
+	for _, path := range c.inv.Exec.Cgroup {
+		if leaves(path) {
+			return c.deny(errors.New("exec --cgroup " + strconv.Quote(path) + " leads out of the container's cgroup: give a path below it"))
+		}
 	}
-	if err != nil {
-		return c.deny(err)
-	}
-	c.bundle, c.facts = t.bundle, t.facts
-	c.facts.Ceiling = t.ceiling
+	var err error
 	if c.raw, err = c.process(t.bundle); err != nil {
 		return c.deny(err)
 	}
 	spec, err := policy.ParseProcess(c.raw, t.ceiling)
 	if err != nil {
 		return c.deny(errors.New("the process to execute: " + err.Error()))
-	}
-	if err := c.choose(); err != nil {
-		return c.deny(err)
 	}
 	held := t.ceiling
 	if !c.set.Enforces(c.facts) {
@@ -67,6 +61,20 @@ func (c *call) exec() error {
 		return c.deny(err)
 	}
 	return c.recordPassing()
+}
+
+// leaves tells whether a path of [CONTROLLER:]PATH has a ".." in it.
+func leaves(cgroup string) bool {
+	_, path, both := strings.Cut(cgroup, ":")
+	if !both {
+		path = cgroup
+	}
+	for _, name := range strings.Split(path, "/") {
+		if name == ".." {
+			return true
+		}
+	}
+	return false
 }
 
 // handOver gives the runtime c.final in a sealed file, by arguments that
@@ -109,7 +117,7 @@ func (c *call) worthRecording() bool {
 func (c *call) process(bundle string) ([]byte, error) {
 	e := &c.inv.Exec
 	if e.ProcessFile != "" {
-		return readProcess(e.ProcessFile)
+		return readInput("process", e.ProcessFile, oci.MaxSpec)
 	}
 	b, err := oci.Open(bundle)
 	if err != nil {
@@ -194,19 +202,23 @@ func processOf(whole []byte) ([]byte, error) {
 	return doc.Root().Get("process").Raw(), nil
 }
 
-// readProcess reads --process; of the file everything counts as it is now.
-func readProcess(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, errors.New("the process file " + path + " cannot be read: " + owner.Reason(err))
+// readInput reads what the runtime would: a file, or "-" for standard input,
+// of at most limit bytes.
+func readInput(what, path string, limit int64) ([]byte, error) {
+	f := os.Stdin
+	if path != "-" {
+		var err error
+		if f, err = os.Open(path); err != nil {
+			return nil, errors.New("the " + what + " file " + path + " cannot be read: " + owner.Reason(err))
+		}
+		defer func() { _ = f.Close() }() // it is only read from
 	}
-	defer func() { _ = f.Close() }() // it is only read from
-	raw, err := io.ReadAll(io.LimitReader(f, oci.MaxSpec+1))
+	raw, err := io.ReadAll(io.LimitReader(f, limit+1))
 	switch {
 	case err != nil:
-		return nil, errors.New("the process file " + path + " cannot be read: " + owner.Reason(err))
-	case len(raw) > oci.MaxSpec:
-		return nil, errors.New("the process file " + path + " is larger than 8 MiB")
+		return nil, errors.New("the " + what + " file " + path + " cannot be read: " + owner.Reason(err))
+	case int64(len(raw)) > limit:
+		return nil, errors.New("the " + what + " file " + path + " is larger than " + policy.Bytes(limit).String())
 	}
 	return raw, nil
 }

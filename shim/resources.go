@@ -2,15 +2,12 @@ package shim
 
 import (
 	"errors"
-	"io"
-	"os"
 	"strconv"
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/runward/runward/internal/jsondoc"
-	"github.com/runward/runward/internal/owner"
 	"github.com/runward/runward/internal/realruntime"
 	"github.com/runward/runward/internal/state"
 	"github.com/runward/runward/policy"
@@ -21,18 +18,11 @@ import (
 const maxResources = 1 << 20
 
 // update holds new limits to the container's ceiling.
-func (c *call) update() error {
-	t, err := c.find()
-	if errors.Is(err, errNoContainer) {
-		return nil
-	}
-	if err != nil {
-		return c.deny(err)
-	}
-	c.bundle, c.facts = t.bundle, t.facts
+func (c *call) update(t *target) error {
+	var err error
 	var u policy.Update
 	if file := c.inv.Update.Resources; file != "" {
-		if c.raw, err = c.readResources(file); err != nil {
+		if c.raw, err = readInput("resources", file, maxResources); err != nil {
 			return c.deny(err)
 		}
 		err = decodeResources(c.raw, &u.Resources)
@@ -48,9 +38,6 @@ func (c *call) update() error {
 	} else if onlyOne(u.Resources.CPU) {
 		return c.deny(errors.New("of quota and period one is not given, and the other cannot be learnt: " + err.Error()))
 	}
-	if err := c.choose(); err != nil {
-		return c.deny(err)
-	}
 	c.decision = policy.EvaluateUpdate(u, t.ceiling)
 	if !c.set.Enforces(c.facts) {
 		c.decision = c.decision.Advice()
@@ -65,27 +52,6 @@ func (c *call) update() error {
 		}
 	}
 	return c.recordPassing()
-}
-
-// readResources reads --resources, "-" being standard input: nobody else will
-// read that any more.
-func (c *call) readResources(path string) ([]byte, error) {
-	f := os.Stdin
-	if path != "-" {
-		var err error
-		if f, err = os.Open(path); err != nil {
-			return nil, errors.New("the resources file " + path + " cannot be read: " + owner.Reason(err))
-		}
-		defer func() { _ = f.Close() }() // it is only read from
-	}
-	raw, err := io.ReadAll(io.LimitReader(f, maxResources+1))
-	switch {
-	case err != nil:
-		return nil, errors.New("the resources " + path + " cannot be read: " + owner.Reason(err))
-	case len(raw) > maxResources:
-		return nil, errors.New("the resources " + path + " are larger than 1 MiB")
-	}
-	return raw, nil
 }
 
 func decodeResources(raw []byte, r *specs.LinuxResources) error {

@@ -2,7 +2,6 @@ package shim
 
 import (
 	"errors"
-	"os"
 
 	"github.com/runward/runward/internal/config"
 	"github.com/runward/runward/internal/host"
@@ -29,7 +28,7 @@ func (c *call) find() (*target, error) {
 	if err == nil {
 		t := &target{bundle: entry.Bundle, ceiling: &entry.Ceiling}
 		t.facts = c.collect(entry.Bundle, nil)
-		t.facts.Engine, t.facts.Identity = entry.Engine, entry.Identity
+		t.facts.Engine, t.facts.Identity, t.facts.Ceiling = entry.Engine, entry.Identity, t.ceiling
 		return t, nil
 	}
 	if !errors.Is(err, ledger.ErrNotFound) {
@@ -39,13 +38,20 @@ func (c *call) find() (*target, error) {
 		return nil, errors.New("no decision is kept about container " + c.inv.ID + ", which runward did not create or has forgotten, and ledger.missing in " + config.File() + " says deny: create it anew")
 	}
 	own, err := state.Load(kind, root, c.inv.ID)
+	if errors.Is(err, state.ErrNotFound) {
+		return nil, errNoContainer // the runtime says so in its own words
+	}
 	if err != nil {
-		if _, gone := os.Lstat(root + "/" + c.inv.ID); errors.Is(gone, os.ErrNotExist) {
-			return nil, errNoContainer // the runtime says so in its own words
-		}
 		return nil, errors.New("no decision is kept about container " + c.inv.ID + ", and its state cannot be read: " + err.Error())
 	}
-	return &target{bundle: own.Bundle, ceiling: &own.Ceiling, facts: c.collect(own.Bundle, own.Annotations), rebuilt: true}, nil
+	for _, key := range own.Unclear { // what cannot be told apart proves nobody's identity
+		delete(own.Annotations, key)
+	}
+	t := &target{bundle: own.Bundle, ceiling: &own.Ceiling, facts: c.collect(own.Bundle, own.Annotations), rebuilt: true}
+	if own.UserKnown {
+		t.facts.Ceiling = &own.Ceiling
+	}
+	return t, nil
 }
 
 // errNoContainer is what find returns where the runtime has none by that id.
@@ -73,6 +79,9 @@ func (c *call) flags() []string {
 	}
 	if c.inv.PreserveFDs > 0 {
 		flags = append(flags, "preserve-fds")
+	}
+	if c.inv.CgroupManager == "disabled" {
+		flags = append(flags, "cgroup-manager=disabled")
 	}
 	return flags
 }

@@ -20,7 +20,7 @@ var arrows = []struct {
 	{"shim", []string{
 		"policy", "policy/rules", "shim/argv",
 		"internal/audit", "internal/builtin", "internal/config", "internal/host", "internal/jsondoc", "internal/ledger",
-		"internal/oci", "internal/owner", "internal/patch", "internal/policyfile", "internal/realruntime",
+		"internal/oci", "internal/owner", "internal/patch", "internal/policyfile", "internal/realruntime", "internal/state",
 	}},
 
 	{"policy/rules", []string{"policy", "internal/patch", "internal/jsondoc", "internal/nearest"}},
@@ -31,7 +31,8 @@ var arrows = []struct {
 	{"internal/host", []string{"policy", "internal/oci", "internal/owner", "internal/jsondoc"}},
 	{"internal/audit", []string{"policy", "internal/patch", "internal/jsondoc", "internal/owner"}},
 	{"internal/audit/journal", []string{"policy", "internal/audit", "internal/jsondoc", "internal/owner"}},
-	{"internal/ledger", []string{"policy", "internal/jsondoc", "internal/owner", "internal/audit"}},
+	{"internal/ledger", []string{"policy", "internal/jsondoc", "internal/owner", "internal/audit", "internal/state"}},
+	{"internal/state", []string{"policy", "internal/jsondoc", "internal/oci", "internal/owner"}},
 	{"internal/policyfile", []string{"policy", "policy/profiles", "internal/tomlfile", "internal/owner", "internal/nearest"}},
 	{"internal/builtin", []string{"policy", "policy/rules"}},
 	{"internal/config", []string{"policy", "internal/policyfile", "internal/tomlfile", "internal/owner", "internal/nearest"}},

@@ -93,9 +93,9 @@ func Default() *Config {
 	return &Config{
 		Version: 1, Mode: "enforce",
 		Runtime: Runtime{Grammar: "auto"},
-		Policy: Policy{Unselected: "baseline"},
-		Audit:  Audit{Receipts: filepath.Join(LogDir, "receipts.jsonl"), Sync: "none", Exec: "changed", OnFailure: "deny"},
-		Ledger: Ledger{Missing: "rebuild"},
+		Policy:  Policy{Unselected: "baseline"},
+		Audit:   Audit{Receipts: filepath.Join(LogDir, "receipts.jsonl"), Sync: "none", Exec: "changed", OnFailure: "deny"},
+		Ledger:  Ledger{Missing: "rebuild"},
 	}
 }
 

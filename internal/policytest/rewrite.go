@@ -24,6 +24,9 @@ func CheckRewrite(t Fatal, set policy.Set, rules []policy.Rule, spec *policy.Spe
 	if (d.Verdict == policy.Rewrite) != (len(d.Patch) > 0) {
 		t.Fatalf("verdict %v with a patch of %d operations", d.Verdict, len(d.Patch))
 	}
+	if d.Verdict == policy.Allow && rewritten(d) {
+		t.Fatalf("allowed with findings that speak of a rewrite: %+v", d.Findings)
+	}
 	if d.Verdict != policy.Rewrite {
 		return
 	}
@@ -35,12 +38,16 @@ func CheckRewrite(t Fatal, set policy.Set, rules []policy.Rule, spec *policy.Spe
 	if err != nil {
 		t.Fatalf("patched config.json: %v", err)
 	}
-	if again := policy.Evaluate(set, rules, patched, facts); again.Verdict != policy.Allow || len(again.Patch) > 0 {
+	if again := policy.Evaluate(set, rules, patched, facts); again.Verdict != policy.Allow || len(again.Patch) > 0 || rewritten(again) {
 		t.Fatalf("not a fixpoint: the patched config.json gives %v, findings %+v, patch %v\n%s", again.Verdict, again.Findings, again.Patch, raw)
 	}
 	if err := untouched(spec.Raw(), raw, d); err != "" {
 		t.Fatalf("%s\nbefore %s\nafter %s", err, spec.Raw(), raw)
 	}
+}
+
+func rewritten(d policy.Decision) bool {
+	return slices.ContainsFunc(d.Findings, func(f policy.Finding) bool { return f.Done == policy.Rewritten })
 }
 
 // untouched says what changed outside of the patch's pointers.

@@ -6,6 +6,7 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"github.com/runward/runward/internal/patch"
 	"github.com/runward/runward/policy"
 )
 
@@ -53,6 +54,12 @@ func (s *CapabilitiesSettings) Validate() error {
 }
 
 func checkCapabilities(e *policy.Eval, s *CapabilitiesSettings) {
+	if !joins(e) && !e.Has("/process/capabilities") {
+		e.RewriteRaw(policy.Finding{
+			Pointer: "/process/capabilities", Found: "no capabilities section: runc 1.3 and later would give all that they have", Wanted: "a section, if an empty one",
+			Hint: "write an empty capabilities section into config.json, which every engine does",
+		}, patch.Op{Op: "add", Path: "/process/capabilities", Value: patch.Raw("{}")})
+	}
 	allow := allowedCapabilities(s.Allow)
 	ambient := allow & allowedCapabilities(s.Ambient)
 	c := e.Spec.Process.Capabilities

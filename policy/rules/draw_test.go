@@ -69,16 +69,33 @@ func readCorpus() drawn {
 	return c
 }
 
+// under draws a number from 0 to n-1, each as likely: rapid's own favour the
+// small ones, which here are the first of a list.
+func under(t *rapid.T, label string, n int) int {
+	bits := 0
+	for _, bit := range rapid.SliceOfN(rapid.Bool(), 12, 12).Draw(t, label) {
+		bits <<= 1
+		if bit {
+			bits |= 1
+		}
+	}
+	return bits % n
+}
+
+func pick[T any](t *rapid.T, label string, from []T) T { return from[under(t, label, len(from))] }
+
 // drawSpec draws a config.json that can be read: one of the corpus with some
 // cases' patches, members taken out, and values moved to the ends of their range.
 func drawSpec(t *rapid.T) []byte {
-	raw := rapid.SampledFrom(corpus().specs).Draw(t, "spec")
-	for range rapid.IntRange(0, 4).Draw(t, "changes") {
+	raw := pick(t, "spec", corpus().specs)
+	for range under(t, "changes", 5) {
 		var next []byte
 		var err error
-		switch rapid.IntRange(0, 3).Draw(t, "change") {
+		switch under(t, "change", 6) {
 		case 0, 1:
-			next, err = patch.Apply(raw, jsondoc.DefaultLimits(), rapid.SampledFrom(corpus().patches).Draw(t, "patch"))
+			next, err = patch.Apply(raw, jsondoc.DefaultLimits(), pick(t, "patch", corpus().patches))
+		case 2, 3:
+			next, err = patch.Apply(raw, jsondoc.DefaultLimits(), drawLimit(t))
 		default:
 			next, err = patch.Apply(raw, jsondoc.DefaultLimits(), drawChange(t, raw))
 		}
@@ -92,6 +109,34 @@ func drawSpec(t *rapid.T) []byte {
 	return raw
 }
 
+// drawLimit draws one of the limits, small, large or none.
+func drawLimit(t *rapid.T) patch.Patch {
+	number := func() string {
+		return pick(t, "number", []string{"-1", "0", "1", "99", "500", "2000", "50000", "1048576", "536870912", "17179869184"})
+	}
+	limit := func(path, value string) patch.Patch {
+		return patch.Patch{{Op: "add", Path: path, Value: patch.Raw(value)}}
+	}
+	switch under(t, "limit", 7) {
+	case 0:
+		return limit("/linux/resources/memory", `{"limit":`+number()+`,"swap":`+number()+`,"reservation":`+number()+`}`)
+	case 1:
+		return limit("/linux/resources/pids", `{"limit":`+number()+`}`)
+	case 2:
+		return limit("/linux/resources/cpu", `{"quota":`+number()+`,"period":`+pick(t, "period", []string{"1000", "100000", "1000000"})+`}`)
+	case 3:
+		return limit("/process/oomScoreAdj", pick(t, "score", []string{"-1000", "-998", "-501", "0", "1000"}))
+	case 4:
+		return limit("/linux/maskedPaths", pick(t, "masks", []string{"[]", `["/proc"]`, `["/proc/keys","/proc/kcore"]`}))
+	case 5:
+		return limit("/process/capabilities", `{"bounding":["CAP_SYS_ADMIN","CAP_CHOWN"],"ambient":["CAP_CHOWN","CAP_NET_RAW"],"inheritable":["CAP_SETUID"]}`)
+	default:
+		kind := pick(t, "rlimit", []string{"RLIMIT_NOFILE", "RLIMIT_RTPRIO", "RLIMIT_CORE"})
+		soft := pick(t, "soft", []string{"0", "10", "700", "5000"})
+		return limit("/process/rlimits", `[{"type":"`+kind+`","soft":`+soft+`,"hard":100000}]`)
+	}
+}
+
 // drawChange draws an operation at some value of the document.
 func drawChange(t *rapid.T, raw []byte) patch.Patch {
 	doc, err := jsondoc.Parse(raw, jsondoc.DefaultLimits())
@@ -100,8 +145,8 @@ func drawChange(t *rapid.T, raw []byte) patch.Patch {
 	}
 	var at []string
 	value := doc.Root()
-	for value.Len() > 0 && (len(at) == 0 || rapid.IntRange(0, 4).Draw(t, "deeper") > 0) {
-		n := rapid.IntRange(0, value.Len()-1).Draw(t, "child")
+	for value.Len() > 0 && (len(at) == 0 || under(t, "deeper", 5) > 0) {
+		n := under(t, "child", value.Len())
 		if value.Kind() == jsondoc.Array {
 			at, value = append(at, strconv.Itoa(n)), value.Index(n)
 			continue
@@ -114,7 +159,7 @@ func drawChange(t *rapid.T, raw []byte) patch.Patch {
 	}
 	op := patch.Op{Op: "remove", Path: "/" + strings.Join(at, "/")}
 	if to := otherValues(value); len(to) > 0 && rapid.Bool().Draw(t, "replace") {
-		op.Op, op.Value = "replace", patch.Raw(rapid.SampledFrom(to).Draw(t, "value"))
+		op.Op, op.Value = "replace", patch.Raw(pick(t, "value", to))
 	}
 	return patch.Patch{op}
 }
@@ -191,23 +236,29 @@ var settingValues = map[string][]string{
 	"cgroup_path.allow":          {"default", "/docker/**", "machine.slice:**"},
 	"unified.allow":              {"default", "pids.max", "memory.*"},
 	"working_directory.allow":    {"/srv/**"},
-	"runtime_flags.allow":        {"default", "no-pivot", "no-new-keyring", "preserve-fds"},
+	"runtime_flags.allow":        {"default", "no-pivot", "no-new-keyring", "preserve-fds", "cgroup-manager=disabled"},
 	"checkpoint_restore.allow":   {"checkpoint", "restore"},
 	"exec.commands":              {"/bin/**", "sh"},
 	"exec.forbid":                {"/bin/**", "curl"},
 	"exec.users":                 {"container", "0", "1000"},
 }
 
-// drawPolicy draws a policy file: some rules, some of their settings.
+// drawPolicy draws a policy file: some rules, some of their settings. Many
+// rules refuse most documents, so that most have few.
 func drawPolicy(t *rapid.T, name string) *policy.Policy {
+	return drawPolicyOf(t, name, rules.All, pick(t, "one rule in", []int{1, 4, 8, 8}))
+}
+
+// drawPolicyOf draws a policy of these rules, one in so many.
+func drawPolicyOf(t *rapid.T, name string, from []policy.Rule, oneIn int) *policy.Policy {
 	b := &strings.Builder{}
 	b.WriteString("version = 1\nname = \"" + name + "\"\n")
-	for _, r := range rules.All {
-		if !rapid.Bool().Draw(t, name+" "+r.ID) {
+	for _, r := range from {
+		if under(t, name+" "+r.ID, oneIn) > 0 {
 			continue
 		}
 		b.WriteString("[" + r.ID + "]\n")
-		if action := rapid.SampledFrom([]string{"", "", "", "rewrite", "deny", "audit"}).Draw(t, "action"); action != "" {
+		if action := pick(t, "action", []string{"", "", "", "rewrite", "deny", "audit"}); action != "" {
 			b.WriteString("action = \"" + action + "\"\n")
 		}
 		fields := reflect.TypeOf(r.NewSettings()).Elem()
@@ -230,7 +281,7 @@ func drawPolicy(t *rapid.T, name string) *policy.Policy {
 func drawSetting(t *rapid.T, b *strings.Builder, rule string, field reflect.StructField) {
 	key := field.Tag.Get("toml")
 	values := settingValues[rule+"."+key]
-	pick := func(from ...string) string { return rapid.SampledFrom(from).Draw(t, rule+"."+key) }
+	one := func(from ...string) string { return pick(t, rule+"."+key, from) }
 	value := ""
 	switch kind := field.Type.Name(); {
 	case kind == "AllowList" || kind == "Forbid":
@@ -247,23 +298,23 @@ func drawSetting(t *rapid.T, b *strings.Builder, rule string, field reflect.Stru
 			value = "[]"
 		}
 	case kind == "Text":
-		value = strconv.Quote(pick(values...))
+		value = strconv.Quote(one(values...))
 	case kind == "Permit":
-		value = pick(`"allow"`, `"deny"`)
+		value = one(`"allow"`, `"deny"`)
 	case kind == "Flag":
-		value = pick("true", "false")
+		value = one("true", "false")
 	case len(values) > 0: // a number or a table, as it is written
-		value = pick(values...)
+		value = one(values...)
 	case strings.HasPrefix(kind, "MaxTable"):
-		value = pick("{}", "{ nofile = 1024 }", "{ RLIMIT_NOFILE = 512, core = 0 }", "{ rtprio = 10, nice = 0 }")
+		value = one("{}", "{ nofile = 1024 }", "{ RLIMIT_NOFILE = 512, core = 0 }", "{ rtprio = 10, nice = 0 }")
 	case strings.Contains(kind, "Bytes"):
-		value = pick("1048576", "\"64MiB\"", "\"4GiB\"")
+		value = one("1048576", "\"64MiB\"", "\"4GiB\"")
 	case strings.Contains(kind, "CPUs"):
-		value = pick("\"1m\"", "0.5", "4")
+		value = one("\"1m\"", "0.5", "4")
 	case strings.HasPrefix(kind, "Min"):
-		value = pick("-1000", "-500", "0", "1000")
+		value = one("-1000", "-500", "0", "1000")
 	default:
-		value = pick("1", "100", "70000")
+		value = one("1", "100", "70000")
 	}
 	b.WriteString(key + " = " + value + "\n")
 }
@@ -279,18 +330,18 @@ func drawFacts(t *rapid.T, view *specs.Spec) *policy.Facts {
 		{Engine: "podman", Bundle: "/var/lib/containers/storage/overlay-containers/1/userdata", ParentExe: "/usr/bin/conmon"},
 		{Engine: "buildah", Bundle: "/var/tmp/buildah1", ParentExe: "/usr/bin/buildah"},
 	}).Draw(t, "call")
-	call.CgroupVersion = rapid.IntRange(1, 2).Draw(t, "cgroup version")
+	call.CgroupVersion = 1 + under(t, "cgroup version", 2)
 	f, _, err := policytest.CallFacts(call, view)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.Rootless = rapid.IntRange(0, 5).Draw(t, "rootless") == 0
+	f.Rootless = under(t, "rootless", 6) == 0
 	f.SELinux = rapid.Bool().Draw(t, "selinux")
 	f.AppArmor.Enabled = rapid.Bool().Draw(t, "apparmor")
 	f.AppArmor.Loaded = func(profile string) bool { return profile == "docker-default" }
-	f.Arch = rapid.SampledFrom([]string{"amd64", "arm64", "s390x", ""}).Draw(t, "arch")
-	f.Kernel = rapid.SampledFrom([][2]int{{}, {4, 4}, {6, 12}}).Draw(t, "kernel")
-	if rapid.IntRange(0, 9).Draw(t, "lookup") == 0 {
+	f.Arch = pick(t, "arch", []string{"amd64", "arm64", "s390x", ""})
+	f.Kernel = pick(t, "kernel", [][2]int{{}, {4, 4}, {6, 12}})
+	if under(t, "lookup", 10) == 0 {
 		f.Lookup = nil
 	}
 	return f

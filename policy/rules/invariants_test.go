@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"reflect"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/runward/runward/internal/jsondoc"
+	"github.com/runward/runward/internal/patch"
 	"github.com/runward/runward/internal/policyfile"
 	"github.com/runward/runward/internal/policytest"
 	"github.com/runward/runward/policy"
@@ -51,6 +53,15 @@ func decideAll(t *rapid.T, raw []byte, facts *policy.Facts, policies ...*policy.
 	return d
 }
 
+// often checks a property six times as often as rapid does by itself: the
+// documents are many, and most policies refuse most of them.
+func often(t *testing.T, property func(t *rapid.T)) {
+	t.Helper()
+	for i := range 6 {
+		t.Run(strconv.Itoa(i), func(t *testing.T) { rapid.Check(t, property) })
+	}
+}
+
 func profilesOf(t *rapid.T) []*policy.Policy {
 	var out []*policy.Policy
 	for _, name := range []string{"baseline", "restricted"} {
@@ -76,46 +87,67 @@ func view(t *rapid.T, raw []byte) *specs.Spec {
 // policy, the container gets no more than with the policy alone, nor does the
 // order of two change the verdict.
 func TestMeet(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	often(t, func(t *rapid.T) {
 		raw := drawSpec(t)
-		orig := view(t, raw)
-		facts := drawFacts(t, orig)
+		facts := drawFacts(t, view(t, raw))
 		a, b := drawPolicy(t, "a"), drawPolicy(t, "b")
 		for _, p := range profilesOf(t) {
-			if rapid.IntRange(0, 3).Draw(t, p.Name) == 0 {
+			if under(t, p.Name, 6) == 0 {
 				a = p
 			}
 		}
-		both, turned := decideAll(t, raw, facts, a, b), decideAll(t, raw, facts, b, a)
-		if both.Verdict != turned.Verdict {
-			t.Fatalf("the order matters: %v, %v\n%+v\n%+v", both.Verdict, turned.Verdict, both.Findings, turned.Findings)
-		}
-		for _, p := range []*policy.Policy{a, b} {
-			alone := decideAll(t, raw, facts, p)
-			if both.given == nil {
-				continue
-			}
-			// One may refuse what both let start, where the other's rewrite has
-			// taken away what it refuses: then it has nothing against the result.
-			if d := decideAll(t, both.document, facts, p); d.Verdict != policy.Allow {
-				t.Fatalf("%s does not allow what both give: %+v\n%s", p.Name, d.Findings, both.document)
-			}
-			if alone.given == nil {
-				continue
-			}
-			if what := more(orig, alone.given, both.given); what != "" {
-				t.Fatalf("with both policies more than with %s alone: %s\n%+v\n%+v", p.Name, what, alone.Findings, both.Findings)
-			}
-			if what := more(orig, orig, alone.given); what != "" {
-				t.Fatalf("%s gives more than was asked: %s\n%+v", p.Name, what, alone.Findings)
-			}
-		}
+		meet(t, raw, facts, a, b)
 	})
+}
+
+// The same of the rules that compare numbers and sets, on documents that have them.
+func TestMeetOfLimits(t *testing.T) {
+	limits := []policy.Rule{rules.Capabilities, rules.MaskedPaths, rules.Memory, rules.CPU, rules.Pids, rules.Rlimits, rules.OOMScoreAdj, rules.NoNewPrivileges}
+	often(t, func(t *rapid.T) {
+		raw := []byte(`{"process": {"rlimits": []}, "linux": {"resources": {}}}`)
+		for range 1 + under(t, "limits", 3) {
+			next, err := patch.Apply(raw, jsondoc.DefaultLimits(), drawLimit(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			raw = next
+		}
+		facts := drawFacts(t, view(t, raw))
+		meet(t, raw, facts, drawPolicyOf(t, "a", limits, 2), drawPolicyOf(t, "b", limits, 2))
+	})
+}
+
+func meet(t *rapid.T, raw []byte, facts *policy.Facts, a, b *policy.Policy) {
+	orig := view(t, raw)
+	both, turned := decideAll(t, raw, facts, a, b), decideAll(t, raw, facts, b, a)
+	if both.Verdict != turned.Verdict {
+		t.Fatalf("the order matters: %v, %v\n%+v\n%+v", both.Verdict, turned.Verdict, both.Findings, turned.Findings)
+	}
+	for _, p := range []*policy.Policy{a, b} {
+		alone := decideAll(t, raw, facts, p)
+		if both.given == nil {
+			continue
+		}
+		// One may refuse what both let start, where the other's rewrite has
+		// taken away what it refuses: then it has nothing against the result.
+		if d := decideAll(t, both.document, facts, p); d.Verdict != policy.Allow {
+			t.Fatalf("%s does not allow what both give: %+v\n%s", p.Name, d.Findings, both.document)
+		}
+		if alone.given == nil {
+			continue
+		}
+		if what := more(orig, alone.given, both.given); what != "" {
+			t.Fatalf("with both policies more than with %s alone: %s\n%+v\n%+v", p.Name, what, alone.Findings, both.Findings)
+		}
+		if what := more(orig, orig, alone.given); what != "" {
+			t.Fatalf("%s gives more than was asked: %s\n%+v", p.Name, what, alone.Findings)
+		}
+	}
 }
 
 // An exception is the only thing that widens, and the findings name it.
 func TestOnlyExceptionsWiden(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	often(t, func(t *rapid.T) {
 		raw := drawSpec(t)
 		orig := view(t, raw)
 		facts := drawFacts(t, orig)
@@ -139,7 +171,7 @@ func TestOnlyExceptionsWiden(t *testing.T) {
 
 // Pure: the same inputs give the same bytes, also at once, and change nothing.
 func TestPure(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	often(t, func(t *rapid.T) {
 		raw := drawSpec(t)
 		facts := drawFacts(t, view(t, raw))
 		set := policy.Set{Policies: append(profilesOf(t), drawPolicy(t, "a"))}
@@ -177,7 +209,7 @@ func TestPure(t *testing.T) {
 // Parity: what is read is what encoding/json reads, which runc, Docker and
 // Podman use: it folds letter case and lets the last of two keys win.
 func TestParity(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	often(t, func(t *rapid.T) {
 		raw := drawText(t, drawSpec(t))
 		doc, err := jsondoc.Parse(raw, jsondoc.DefaultLimits())
 		if err != nil {
@@ -224,7 +256,7 @@ func TestClosed(t *testing.T) {
 	if v := new(policy.Decision).Verdict; v != policy.Deny {
 		t.Errorf("the zero verdict is %v", v)
 	}
-	rapid.Check(t, func(t *rapid.T) {
+	often(t, func(t *rapid.T) {
 		raw := drawSpec(t)
 		facts := drawFacts(t, view(t, raw))
 		spec, err := policy.ParseSpec(raw)

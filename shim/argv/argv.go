@@ -23,6 +23,12 @@ const (
 	// RuncV3 is runc 1.6: urfave/cli v3, where flags stand anywhere and those of
 	// the root after the verb too.
 	RuncV3
+	// Crun is crun 1.0 and later: glibc's argp, in order.
+	Crun
+	// Youki is youki: clap.
+	Youki
+	// Runsc is gVisor's runsc: Go's flag package with subcommands.
+	Runsc
 )
 
 // For returns the grammar by its name: a kind of runtime, or what
@@ -35,12 +41,29 @@ func For(name string) (g Grammar, known bool) {
 		return RuncV1, true
 	case "runc-v3":
 		return RuncV3, true
+	case "crun":
+		return Crun, true
+	case "youki":
+		return Youki, true
+	case "runsc":
+		return Runsc, true
 	}
 	return Runc, false
 }
 
 // program is what the grammar's runtime is called, in messages.
-func (g Grammar) program() string { return "runc" }
+func (g Grammar) program() string {
+	switch g {
+	case Crun:
+		return "crun"
+	case Youki:
+		return "youki"
+	case Runsc:
+		return "runsc"
+	default:
+		return "runc"
+	}
+}
 
 // Covered tells whether policy decides about the verb: whether it starts
 // something in a container, widens one, or lets a copy of one out.
@@ -68,7 +91,20 @@ func Parse(g Grammar, argv []string) (Invocation, error) {
 }
 
 func read(g Grammar, argv []string) (reading, error) {
-	return readRuncV1(argv)
+	switch g {
+	case RuncV1:
+		return readRuncV1(argv)
+	case RuncV3:
+		return readRuncV3(argv)
+	case Crun:
+		return readCrun(argv)
+	case Youki:
+		return readYouki(argv)
+	case Runsc:
+		return readRunsc(argv)
+	default:
+		return readRunc(argv)
+	}
 }
 
 // A reading is how a grammar divides the arguments.
@@ -162,10 +198,7 @@ func beforeVerb(g Grammar, argv []string, wrong error) (reading, error) {
 }
 
 // covers is Covered for one runtime: crun has a verb more.
-func (g Grammar) covers(verb string) bool { return Covered(verb) }
-
-// base is that of numbers among the arguments: 0 as in Go source.
-func (g Grammar) base() int { return 0 }
+func (g Grammar) covers(verb string) bool { return Covered(verb) || g == Crun && verb == "mounts" }
 
 // ofVerb words what is wrong with what follows the verb.
 func (r reading) ofVerb(wrong error) error {

@@ -18,9 +18,12 @@ type takes uint8
 
 const (
 	value    takes = iota // a value
+	list                  // a value, and may come more than once; where all flags may, lists are not told apart
 	nothing               // no value; Go's flags and urfave/cli allow "=true" and "=false"
 	perhaps               // argp: a value only in the same argument
 	separate              // argp: a value only as the next argument
+	dashes                // clap: a value, which may look like a flag
+	refused               // argp's own, for debugging
 )
 
 func find(flags []flag, name string) *flag {

@@ -1,5 +1,7 @@
 package argv
 
+import "strings"
+
 // An Invocation is what the engine asked of the runtime. Of a verb that policy
 // does not cover, only Verb and the flags before it are read; of delete, ID and
 // Force too.
@@ -12,6 +14,7 @@ type Invocation struct {
 	LogFormat     string // --log-format as given; empty: the runtime's default, text
 	SystemdCgroup bool
 	CgroupManager string // crun's --cgroup-manager; empty: not given
+	Global        []Flag // every flag of the runtime itself, in order; the last of a name counts
 
 	// Of create, run and restore; a few of them of exec.
 
@@ -41,7 +44,24 @@ type Invocation struct {
 	grammar Grammar
 	verbAt  int // where in Argv the verb is
 	idAt    int // where in Argv the container is
+	endAt   int // where in Argv exec's command begins, or the end
 	flags   []Flag
+}
+
+// LogFile returns the file that the runtime would write its log to; empty: none.
+// crun's --log may name another place than a file.
+func (inv Invocation) LogFile() string {
+	if inv.grammar != Crun {
+		return inv.Log
+	}
+	kind, path, hasKind := strings.Cut(inv.Log, ":")
+	switch {
+	case !hasKind:
+		return inv.Log
+	case kind == "file":
+		return path
+	}
+	return ""
 }
 
 // Exec is what exec's flags and arguments say about the process.
@@ -62,12 +82,13 @@ type Exec struct {
 	Caps           []string // added, as spelled
 	Cgroup         []string // [CONTROLLER:]PATH, as given
 	IgnorePaused   bool
+	Other          []Flag // what only runsc has, and --process does not replace
 }
 
 // Update is what update sets.
 type Update struct {
-	// Resources is a file, or "-" for standard input. runc and crun ignore
-	// Limits then. Empty: not given.
+	// Resources is a file, or "-" for standard input. Of Limits, only
+	// l3-cache-schema and mem-bw-schema count besides it. Empty: not given.
 	Resources string
 	Limits    []Flag // every other flag, in order, as given; the last of a name counts
 }

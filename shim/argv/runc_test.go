@@ -99,3 +99,74 @@ func TestRuncV1(t *testing.T) {
 		}
 	}
 }
+
+// runc 1.6, and what is accepted of a runc of unknown version; each line as
+// runc 1.6.0-rc.1 reads it, tried on the real one.
+func TestRuncV3(t *testing.T) {
+	const differs = `runc 1.1 to 1.5 and runc 1.6 read these arguments of %s in different ways: set runtime.grammar in runward.toml to "runc-v1" or to "runc-v3", as is installed`
+	type want struct{ verb, id, bundle, root, err string }
+	for _, c := range []struct {
+		args   string
+		want   want
+		either bool // 1.1 to 1.5 read it in the same way
+	}{
+		{"--root R --log F --log-format json create --bundle B --pid-file P ID", want{"create", "ID", "B", "R", ""}, true},
+		{"create ID --bundle B", want{"create", "ID", "B", "", ""}, true},
+		{"create -b=/x ID", want{"create", "ID", "/x", "", ""}, true},
+		{"create --bundle B -- ID", want{"create", "ID", "B", "", ""}, true},
+		{"create ID --bundle -- B", want{"create", "", "", "", `an argument too many, "B", among those of create; see runc create --help`}, false},
+		{"restore --image-path I --work-path W -no-subreaper --bundle B ID", want{"restore", "ID", "B", "", ""}, true},
+		{"update --resources=- ID", want{"update", "ID", "", "", ""}, true},
+		{"update ID -r -", want{"update", "ID", "", "", ""}, false},
+		{"create --root R ID", want{"create", "ID", "", "R", ""}, false},
+		{"--root Q create --root R ID", want{"create", "ID", "", "R", ""}, false},
+		{"exec --root R ID sh", want{"exec", "ID", "", "R", ""}, false},
+		{"exec ID sh --root R", want{"exec", "ID", "", "", ""}, true},
+		{"exec ID -- sh", want{"exec", "ID", "", "", ""}, false},
+		{"exec -- ID sh", want{"exec", "ID", "", "", ""}, true},
+		{"exec ID '' -u 0", want{"exec", "ID", "", "", `flag "-u" after the container's id, where it is not one of exec; see runc exec --help`}, false},
+		{"exec -e A=1 --env B=2 ID sh", want{"exec", "ID", "", "", ""}, false},
+		{"exec -t= ID sh", want{"exec", "ID", "", "", ""}, false},
+		{"exec -g 010 ID sh", want{"exec", "ID", "", "", `flag --additional-gids wants a group's number, not "010", as one of exec; see runc exec --help`}, true},
+		{"create -b B --bundle C ID", want{"create", "ID", "C", "", ""}, false},
+		{"create --bundle -- ID", want{"create", "ID", "--", "", ""}, true},
+		{"create help", want{}, false},
+		{"exec h sh", want{}, false},
+		{"exec ID help", want{"exec", "ID", "", "", ""}, true},
+		{"create --help", want{}, true},
+		{"--version create ID", want{}, true},
+		{"delete ID --force", want{"delete", "ID", "", "", ""}, true},
+		{"foo create ID", want{"foo", "", "", "", ""}, true},
+		{"state --root R create", want{"state", "", "", "", ""}, true},
+		{"create -1 ID", want{"create", "", "", "", `an argument too many, "ID", among those of create; see runc create --help`}, false},
+		{"--frobnicate kill x", want{}, true},
+		{"--frobnicate run x", want{"run", "", "", "", `flag "--frobnicate" is not one before the verb; see runc --help`}, true},
+		{"create --frobnicate x", want{"create", "", "", "", `flag "--frobnicate" is not one of create; see runc create --help`}, true},
+		{"create --bundle", want{"create", "", "", "", `flag "--bundle" lacks its value, as one of create; see runc create --help`}, true},
+		{"create _--bundle B ID", want{"create", "", "", "", `white space around " --bundle", which versions of runc read in different ways, among the arguments of create; see runc create --help`}, false},
+		{"_create ID", want{"create", "", "", "", `white space around " create", which versions of runc read in different ways, among the arguments before the verb; see runc --help`}, false},
+	} {
+		args := fields(c.args)
+		for i := range args {
+			args[i] = strings.ReplaceAll(args[i], "_", " ")
+		}
+		got := func(g Grammar) want {
+			inv, err := Parse(g, args)
+			w := want{inv.Verb, inv.ID, inv.Bundle, inv.Root, ""}
+			if err != nil {
+				w.err = err.Error()
+			}
+			return w
+		}
+		if w := got(RuncV3); w != c.want {
+			t.Errorf("%s\n got %+v\nwant %+v", c.args, w, c.want)
+		}
+		w := got(Runc)
+		switch {
+		case c.either && w != c.want:
+			t.Errorf("of unknown version: %s\n got %+v\nwant %+v", c.args, w, c.want)
+		case !c.either && w.err != strings.ReplaceAll(differs, "%s", w.verb):
+			t.Errorf("of unknown version: %s\n got %+v", c.args, w)
+		}
+	}
+}

@@ -14,6 +14,15 @@ var (
 		{"help", "h", nothing},
 		{"version", "v", nothing},
 	}
+	// runc 1.6 has these after the verb too.
+	runcPersistent = []flag{
+		{"debug", "", nothing},
+		{"log", "", value},
+		{"log-format", "", value},
+		{"root", "", value},
+		{"systemd-cgroup", "", nothing},
+		{"rootless", "", value},
+	}
 	runcCreate = []flag{
 		{"bundle", "b", value},
 		{"console-socket", "", value},

@@ -96,6 +96,7 @@ func TestExecRefusals(t *testing.T) {
 		{"all", "[exec]\ndeny = true\n", []string{"exec", b.ID, "touch", "/tmp/made"}, "runward: exec /process: found a process that joins the container"},
 		{"a terminal", "[exec]\nno_terminal = true\n", []string{"exec", "--tty", b.ID, "touch", "/tmp/made"}, "runward: exec /process/terminal: found a terminal"},
 		{"a program", "[exec]\nforbid = ['touch']\n", []string{"exec", b.ID, "touch", "/tmp/made"}, `runward: exec /process/args: found the program "touch"`},
+		{"out of the cgroup", "", []string{"exec", "--cgroup", "memory:/../..", b.ID, "touch", "/tmp/made"}, `runward: exec --cgroup "memory:/../.." leads out of the container's cgroup`},
 		{"no process file", "", []string{"exec", "--process", "/tmp/no/process.json", b.ID}, "runward: the process file /tmp/no/process.json cannot be read: it is missing"},
 		{"a user by name", "", []string{"exec", "--user", "root", b.ID, "touch", "/tmp/made"}, `runward: exec --user "root": want UID or UID:GID, in numbers`},
 	} {
@@ -215,4 +216,64 @@ func TestNoPivotIsRefused(t *testing.T) {
 		t.Errorf("exit code %d, %q", out.Code, out.Stderr)
 	}
 	nothingStarted(t, b, filepath.Join(b.Dir, "pid"))
+}
+
+// What only crun has; it does not run on every host, so a stand-in has its name.
+func TestCrunsOwn(t *testing.T) {
+	n := lab.NewNode(t)
+	crun := filepath.Join(n.Dir, "crun")
+	must(t, os.WriteFile(crun, []byte("#!/bin/sh\necho ran\n"), 0o755))
+	n.Settings("[runtime]\npath = '" + crun + "'\n")
+	b := lab.Bundle(t, "true")
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--root", b.Root, "create", "--config", "other.json", "--bundle", b.Dir, b.ID}, "runward: --config gives another file"},
+		{[]string{"--root", b.Root, "create", "-fother.json", "-b", b.Dir, b.ID}, "runward: --config gives another file"},
+		{[]string{"--root", b.Root, "--cgroup-manager=disabled", "create", "--bundle", b.Dir, b.ID}, "runward: runtime_flags: found the runtime's flag --cgroup-manager=disabled"},
+		{[]string{"--root", b.Root, "mounts", "add", b.ID, "mounts.json"}, "runward: mounts changes a container after it was judged"},
+		{[]string{"--root", b.Root, "create", "--bu=" + b.Dir, b.ID}, ""},
+		{[]string{"--root", b.Root, "state", b.ID}, ""},
+	} {
+		out := lab.Try(t, b.Dir, nil, n.Runward, c.args...)
+		if (c.want == "") != (out.Stdout == "ran\n") || !strings.HasPrefix(out.Stderr, c.want) {
+			t.Errorf("%v: exit code %d, %q %q, want %q", c.args, out.Code, out.Stdout, out.Stderr, c.want)
+		}
+	}
+}
+
+// What was judged is what the runtime reads: from a file in memory that nobody
+// can change, also where nothing was to be changed.
+func TestExecIsHandedOverSealed(t *testing.T) {
+	n := lab.NewNode(t)
+	b := sleeping(t, n)
+	file := filepath.Join(b.Dir, "process.json")
+	const process = `{"user":{"uid":0,"gid":0},"args":["true"],"cwd":"/", "x-kept":1.50}`
+	must(t, os.WriteFile(file, []byte(process), 0o644))
+	runtime := filepath.Join(n.Dir, "runc")
+	must(t, os.WriteFile(runtime, []byte(`#!/bin/sh
+while [ "$1" != --process ]; do shift; done
+cat "$2"
+for to in ">" ">>"; do (eval "echo changed $to $2") 2>/dev/null && echo changed; done
+cat "$2"
+shift 2
+echo "$@"
+`), 0o755))
+	n.Settings("[runtime]\npath = '" + runtime + "'\n")
+	out := b.Do(n.Runward, "exec", "--tty", "--process", file, "--pid-file", "/x", "--detach", b.ID)
+	if want := process + process + "--pid-file /x --detach " + b.ID + "\n"; out.Stdout != want {
+		t.Errorf("the runtime was given %q, want %q %s", out.Stdout, want, out.Stderr)
+	}
+}
+
+// A log that cannot be opened loses the record, and nothing else.
+func TestRefusalWithoutALog(t *testing.T) {
+	n := lab.NewNode(t)
+	b := lab.Bundle(t, "true", without(specs.PIDNamespace))
+	out := lab.Try(t, b.Dir, nil, n.Runward, "--root", b.Root, "--log", "/nonexistent-directory/log", "create", b.ID)
+	if out.Code != 1 {
+		t.Errorf("exit code %d", out.Code)
+	}
+	wantLine(t, out.Stderr, "runward: namespaces /linux/namespaces", "receipt ")
 }
