@@ -38,7 +38,7 @@ var Hugepages = policy.NewRule(policy.Rule{
 	ID:    "hugepages",
 	Title: "Huge pages are limited",
 	Doc: "A node has few huge pages, reserved for the program that needs them; what is not limited may take all. Lowers linux.resources.hugepageLimits to the maximum of each page size, as the kubelet does for pods that ask for none, " +
-		"and adds the limit for sizes that policy names and the node has, which needs the hugetlb control group. The files hugetlb.* in linux.resources.unified, which would undo this, are refused. " +
+		"and adds the limit for sizes that policy names and the node has. That needs the hugetlb control group: a node with version 1 that lacks it is reported; with version 2 every distribution's kernel has it (CONFIG_CGROUP_HUGETLB), and without it the runtime refuses the container. The files hugetlb.* in linux.resources.unified, which would undo this, are refused. " +
 		"Take care on nodes with huge pages: a program that takes some where it can, as PostgreSQL does with huge_pages = try, ends with a bus error under a limit of 0 unless kernel and runtime limit the reservation (hugetlb.*.rsvd, since Linux 5.7); no profile has this rule.",
 	Since:   "0.1.0",
 	Default: policy.ActionRewrite,
@@ -72,9 +72,14 @@ func checkHugepages(e *policy.Eval, s *HugepagesSettings) {
 			continue
 		}
 		most, _ := mostPages(s.Max.Values, bytes)
-		e.Rewrite(policy.Finding{
-			Pointer: "/linux/resources/hugepageLimits/-", Found: "no limit on huge pages of " + size, Wanted: pagesWanted(most), Hint: hint,
-		}, func(s *specs.Spec) {
+		f := policy.Finding{Pointer: "/linux/resources/hugepageLimits/-", Found: "no limit on huge pages of " + size, Wanted: pagesWanted(most), Hint: hint}
+		if !e.Facts.CgroupV2 && absent(e.Facts, "/sys/fs/cgroup/hugetlb") {
+			f.Found += ", and a node without the hugetlb control group, which cannot limit them"
+			f.Hint = "mount the hugetlb control group on the node"
+			e.Report(f)
+			continue
+		}
+		e.Rewrite(f, func(s *specs.Spec) {
 			r := s.Linux.Resources
 			r.HugepageLimits = append(r.HugepageLimits, specs.LinuxHugepageLimit{Pagesize: size, Limit: most})
 		})
