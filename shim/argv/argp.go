@@ -112,7 +112,7 @@ func argpValue(flags []Flag, f *flag, t token, given string, hasValue bool, args
 // readCrun reads as crun 1.0 and later.
 func readCrun(argv []string) (reading, error) {
 	r := reading{grammar: Crun}
-	global, rest, done, err := argpFlags(crunGlobals, tokens(argv, 0))
+	global, rest, done, err := argpFlags(crunGlobals, tokens(argv))
 	if err != nil {
 		return beforeVerb(Crun, argv, err)
 	}

@@ -123,10 +123,10 @@ type token struct {
 	at   int
 }
 
-func tokens(argv []string, from int) []token {
-	t := make([]token, len(argv)-from)
-	for i := range t {
-		t[i] = token{argv[from+i], from + i}
+func tokens(argv []string) []token {
+	t := make([]token, len(argv))
+	for i, arg := range argv {
+		t[i] = token{arg, i}
 	}
 	return t
 }

@@ -87,7 +87,7 @@ func clapValue(flags []Flag, f *flag, t token, given string, hasValue bool, args
 // readYouki reads as youki.
 func readYouki(argv []string) (reading, error) {
 	r := reading{grammar: Youki}
-	global, rest, done, err := clapFlags(youkiGlobals, tokens(argv, 0), 1)
+	global, rest, done, err := clapFlags(youkiGlobals, tokens(argv), 1)
 	if err == nil && len(rest) > 0 && rest[0].at > 0 && argv[rest[0].at-1] == "--" { // what follows is no verb
 		err = notOne("--")
 	}

@@ -104,3 +104,23 @@ func values(flags []Flag) []Flag {
 	}
 	return out
 }
+
+func BenchmarkParse(b *testing.B) {
+	for name, line := range map[string]string{
+		"create": "--root R --log F --log-format json create --bundle B --pid-file P --console-socket S ID",
+		"exec":   "--root R --log F --log-format json exec --process P --detach --pid-file F ID",
+		"state":  "--root R --log F --log-format json state ID",
+	} {
+		for _, g := range []Grammar{Runc, RuncV1, Crun} {
+			b.Run(name+"/"+g.program(), func(b *testing.B) {
+				args := fields(line)
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, err := Parse(g, args); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}

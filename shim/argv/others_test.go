@@ -10,7 +10,8 @@ type wantContainer struct{ verb, id, bundle, root, err string }
 func testContainers(t *testing.T, g Grammar, cases []struct {
 	args string
 	want wantContainer
-}) {
+},
+) {
 	t.Helper()
 	for _, c := range cases {
 		inv, err := Parse(g, fields(c.args))

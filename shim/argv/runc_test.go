@@ -84,6 +84,8 @@ func TestRuncV1(t *testing.T) {
 		{"create --bundle B -b C ID", want{"create", "", "", "", "", "", `flags "--bundle" and "-b" are the same, and only one may be there, as one of create; see runc create --help`}},
 		{"create --preserve-fds many ID", want{"create", "ID", "", "", "", "", `flag --preserve-fds wants a number, not "many", as one of create; see runc create --help`}},
 		{"exec -g 4294967296 ID sh", want{"exec", "ID", "", "", "", "", `flag --additional-gids wants a group's number, not "4294967296", as one of exec; see runc exec --help`}},
+		{"exec --cgroup= --cgroup c ID sh", want{"exec", "", "", "", "", "", `flag "--cgroup=", empty beside others, which versions of runc read in different ways, is not one of exec; see runc exec --help`}},
+		{"exec --cgroup= ID sh", want{"exec", "ID", "", "", "", "", ""}},
 		{"exec --rm ID sh", want{"exec", "", "", "", "", "", `flag "--rm" is not one of exec; see runc exec --help`}},
 	} {
 		inv, err := Parse(RuncV1, fields(c.args))

@@ -10,7 +10,7 @@ import (
 // readRuncV1 reads as runc 1.1 to 1.5.
 func readRuncV1(argv []string) (reading, error) {
 	r := reading{grammar: RuncV1}
-	global, rest, err := goFlags(runcGlobals, tokens(argv, 0))
+	global, rest, err := goFlags(runcGlobals, tokens(argv))
 	if err == nil {
 		err = twoNames(runcGlobals, argv, global)
 	}
@@ -38,6 +38,9 @@ func (r reading) inOrder(table []flag, argv []string, args []token) (reading, er
 	r.flags, r.args, err = goFlags(table, args)
 	if err == nil {
 		err = twoNames(table, argv, r.flags)
+	}
+	if err == nil && r.grammar == RuncV1 {
+		err = emptyBeside(table, argv, r.flags)
 	}
 	switch {
 	case err != nil && Covered(r.verb):
@@ -74,6 +77,22 @@ func twoNames(table []flag, argv []string, flags []Flag) error {
 		for _, g := range flags[:i] {
 			if f.Name == g.Name && spelled(argv[f.at]) != spelled(argv[g.at]) && find(table, f.Name).alias != "" {
 				return errors.New("flags " + strconv.Quote(argv[g.at]) + " and " + strconv.Quote(argv[f.at]) + " are the same, and only one may be there, as one")
+			}
+		}
+	}
+	return nil
+}
+
+// emptyBeside is wrong where a list has an empty value beside others: from
+// urfave/cli 1.22.14 on, one such value is lost.
+func emptyBeside(table []flag, argv []string, flags []Flag) error {
+	for i, f := range flags {
+		if f.Value != "" || find(table, f.Name).takes != list {
+			continue
+		}
+		for j, g := range flags {
+			if i != j && f.Name == g.Name {
+				return errors.New("flag " + strconv.Quote(argv[f.at]) + ", empty beside others, which versions of runc read in different ways, is not one")
 			}
 		}
 	}
@@ -140,10 +159,6 @@ func isKnown(flags []flag, arg string) bool {
 	if len(arg) < 2 || arg[0] != '-' || arg == "--" {
 		return false
 	}
-	name := arg
-	if strings.HasPrefix(name, "--") {
-		name = name[2:]
-	}
-	name, _, _ = strings.Cut(strings.TrimPrefix(name, "-"), "=")
+	name, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(arg, "--"), "-"), "=")
 	return find(flags, name) != nil
 }

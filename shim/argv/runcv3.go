@@ -12,7 +12,7 @@ import (
 func readRuncV3(argv []string) (reading, error) {
 	r := reading{grammar: RuncV3}
 	root := v3{stopAt: none, command: isRuncVerb}
-	flags, args, err := root.flags(runcGlobals, nil, tokens(argv, 0))
+	flags, args, err := root.flags(runcGlobals, nil, tokens(argv))
 	if err != nil {
 		if on(flags, "help") {
 			return r, nil
@@ -20,7 +20,8 @@ func readRuncV3(argv []string) (reading, error) {
 		return beforeVerb(RuncV3, argv, err)
 	}
 	r.global = flags
-	if on(flags, "help") || on(flags, "version") || len(args) == 0 {
+	_, version := last(flags, "version") // even where it is false
+	if on(flags, "help") || version || len(args) == 0 {
 		return r, nil
 	}
 	r.verb, r.at = args[0].text, args[0].at

@@ -39,7 +39,7 @@ func readRunsc(argv []string) (reading, error) {
 // runscGlobal reads the flags before the verb. runsc has a hundred more than
 // stand in the table: one with "=" is a flag whatever it is called.
 func runscGlobal(argv []string) (flags []Flag, rest []token, err error) {
-	args := tokens(argv, 0)
+	args := tokens(argv)
 	for {
 		read, left, err := goFlags(runscGlobals, args)
 		flags = append(flags, read...)
