@@ -126,6 +126,9 @@ func (e *Eval) Rewrite(f Finding, apply func(*specs.Spec)) {
 	e.record(f)
 }
 
+// Unknown is Spec.Unknown of the config.json as the engine wrote it.
+func (e *Eval) Unknown(yield func(key, pointer string) bool) { e.orig.Unknown(yield) }
+
 // RewriteRaw is Rewrite for what the Spec cannot tell: the presence of an empty
 // section. It adds an operation to the patch; Has must tell the difference.
 func (e *Eval) RewriteRaw(f Finding, op patch.Op) {

@@ -71,3 +71,40 @@ func (t *Text) meet(other setting) {
 	o := other.(*Text)
 	t.Others = append(append(t.Others[:len(t.Others):len(t.Others)], o.Value), o.Others...)
 }
+
+// A Permit says of something that cannot be judged whether it passes: "allow"
+// or "deny". Where several policies speak, one deny is enough.
+type Permit struct {
+	Allow  bool
+	Set    bool
+	Policy string
+}
+
+// UnmarshalTOML reads "allow" or "deny".
+func (p *Permit) UnmarshalTOML(v any) error {
+	word, _ := v.(string)
+	if word != "allow" && word != "deny" {
+		return errors.New(`want "allow" or "deny"`)
+	}
+	*p = Permit{Allow: word == "allow", Set: true}
+	return nil
+}
+
+// Default sets it where the policy does not say; see Defaulter.
+func (p *Permit) Default(allow bool) {
+	if !p.Set {
+		*p = Permit{Allow: allow, Set: true}
+	}
+}
+
+func (p *Permit) isSet() bool         { return p.Set }
+func (p *Permit) stamp(policy string) { p.Policy = policy }
+func (p *Permit) meet(other setting) {
+	if o := other.(*Permit); p.Allow && !o.Allow {
+		*p = *o
+	}
+}
+
+func (p *Permit) widen(other setting) {
+	p.Allow = p.Allow || other.(*Permit).Allow
+}

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"errors"
+	"reflect"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -87,6 +88,15 @@ func (s *Spec) MappedRoot() []uint32 {
 		}
 	}
 	return roots
+}
+
+// Unknown calls yield with the key and the pointer (RFC 6901) of every member
+// that runtime-spec does not know, outermost first, until it returns false. It
+// walks the document anew.
+func (s *Spec) Unknown(yield func(key, pointer string) bool) {
+	jsondoc.Unknown(s.doc.Root(), reflect.TypeFor[specs.Spec](), func(m jsondoc.Value) bool {
+		return yield(m.Key(), m.Pointer())
+	})
 }
 
 // decode returns a copy that may be changed.

@@ -13,6 +13,7 @@ const (
 	KindAllow    Kind = "allow-list"  // a value must be on every policy's
 	KindForbid   Kind = "deny-list"   // the lists unite
 	KindRequire  Kind = "requirement" // one true is enough
+	KindPermit   Kind = "permit"      // allow or deny: one deny is enough
 	KindMaximum  Kind = "maximum"     // the smallest wins
 	KindMinimum  Kind = "minimum"     // the largest wins
 	KindDefault  Kind = "default"     // the first policy's
@@ -32,7 +33,7 @@ type Value struct {
 	Text     string            // as a person reads it
 	Policies []string          // whose it is: all that have a list, else the one that decides; of maxima not known
 	Lists    []List            // of a list, each policy's
-	On       bool              // of a requirement
+	On       bool              // of a requirement: true; of a permit: deny
 	Number   int64             // of a maximum, minimum or default, in its unit
 	Table    map[string]Amount // of maxima
 
@@ -121,6 +122,14 @@ func (f *Flag) value(v *Value) {
 		v.Text = "true"
 	}
 	v.Policies = []string{f.Policy}
+}
+
+func (p *Permit) value(v *Value) {
+	v.Kind, v.On, v.Text = KindPermit, !p.Allow, "deny"
+	if p.Allow {
+		v.Text = "allow"
+	}
+	v.Policies = []string{p.Policy}
 }
 
 func (t *Text) value(v *Value) {

@@ -176,6 +176,14 @@ func (d *differ) setting(rule string, a, b policy.Value) {
 			}
 			add(dir, what)
 		}
+	case policy.KindPermit:
+		if from, to := a.Set && a.On, b.Set && b.On; from != to {
+			dir := Looser
+			if to {
+				dir = Stricter
+			}
+			add(dir, "now "+b.Text+" instead of "+a.Text)
+		}
 	case policy.KindMaximum:
 		bound(add, "at most ", a, b, b.Number < a.Number)
 	case policy.KindMinimum:

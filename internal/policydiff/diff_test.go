@@ -44,6 +44,7 @@ func TestCompare(t *testing.T) {
 		{"a minimum", "[oom_score_adj]\nmin = -500\n", "[oom_score_adj]\nmin = 0\n", []string{"stricter: oom_score_adj.min: at least 0 instead of -500"}, []string{"looser: oom_score_adj.min: at least -500 instead of 0"}},
 		{"a default", "[memory]\ndefault = 5\n", "[memory]\ndefault = 6\n", []string{"other: memory.default: what is absent becomes 6 instead of 5"}, []string{"other: memory.default: what is absent becomes 5 instead of 6"}},
 		{"a requirement", "[user]\nnon_root = true\n", "[user]\nnon_root = false\n", []string{"looser: user.non_root: no longer required"}, []string{"stricter: user.non_root: now required"}},
+		{"allow or deny", "[image]\n", "[image]\nunknown = \"allow\"\n", []string{"looser: image.unknown: now allow instead of deny"}, []string{"stricter: image.unknown: now deny instead of allow"}},
 		{
 			"an allow-list", "[capabilities]\nallow = [\"CAP_KILL\", \"CAP_CHOWN\"]\n", "[capabilities]\nallow = [\"CAP_KILL\", \"CAP_FOWNER\"]\n",
 			[]string{"stricter: capabilities.allow: no longer allowed: CAP_CHOWN", "looser: capabilities.allow: also allowed: CAP_FOWNER"},
@@ -95,18 +96,20 @@ func check(t *testing.T, before, after string, want []string) {
 	}
 }
 
-// No setting that one profile has more than the other is left out: restricted
-// holds to all of baseline, so nothing is looser.
-func TestRestrictedIsNowhereLooser(t *testing.T) {
-	before, after := parse(t, "extends = [\"baseline\"]\n"), parse(t, "extends = [\"restricted\"]\n")
-	stricter := 0
-	for _, c := range Compare([]*policy.Policy{before}, []*policy.Policy{after}, rules.All) {
-		if c.Direction == Looser {
-			t.Errorf("%+v", c)
+// No setting that one profile has more than the other is left out: each holds to
+// all of the one that it extends, so nothing is looser.
+func TestProfilesAreNowhereLooser(t *testing.T) {
+	for _, pair := range [][2]string{{"baseline", "restricted"}, {"baseline", "cis-docker"}, {"restricted", "nist-800-190"}, {"restricted", "hardened"}} {
+		before, after := parse(t, "extends = [\""+pair[0]+"\"]\n"), parse(t, "extends = [\""+pair[1]+"\"]\n")
+		stricter := 0
+		for _, c := range Compare([]*policy.Policy{before}, []*policy.Policy{after}, rules.All) {
+			if c.Direction == Looser {
+				t.Errorf("%s: %+v", pair[1], c)
+			}
+			stricter++
 		}
-		stricter++
-	}
-	if stricter < 4 {
-		t.Errorf("%d changes", stricter)
+		if stricter < 4 {
+			t.Errorf("%s: %d changes", pair[1], stricter)
+		}
 	}
 }

@@ -93,6 +93,8 @@ func setting(v policy.Value) (object, error) {
 		s["type"], s["items"] = "array", object{"type": "string"}
 	case policy.KindRequire:
 		s["type"] = "boolean"
+	case policy.KindPermit:
+		s["enum"] = []string{"allow", "deny"}
 	case policy.KindWord:
 		s["type"] = "string"
 	case policy.KindMaximum, policy.KindMinimum, policy.KindDefault:

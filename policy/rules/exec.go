@@ -34,7 +34,7 @@ var Exec = policy.NewRule(policy.Rule{
 	ID:    "exec",
 	Title: "Who may join a container that runs, and with what",
 	Doc: `Judges docker exec, podman exec, kubectl exec, the kubelet's exec probes and ctr task exec. Besides this rule every rule that concerns
-processes (user, capabilities, no_new_privileges, apparmor, selinux, rlimits, oom_score_adj, scheduler, working_directory) judges the process as it does the
+processes (user, capabilities, no_new_privileges, apparmor, selinux, rlimits, oom_score_adj, scheduler, io_priority, working_directory, environment, unknown_fields) judges the process as it does the
 container's first one, and whatever the container was left with at create is its ceiling: engines build the process from their own records and ask for what create took away, or for everything (docker exec --privileged). Without a table [exec] only that holds.
 Programs are matched by the first word of the command, as written, and by its last name: a shell in the image under another name is not known by it.`,
 	Since:   "0.1.0",

@@ -64,7 +64,7 @@ func often(t *testing.T, property func(t *rapid.T)) {
 
 func profilesOf(t *rapid.T) []*policy.Policy {
 	var out []*policy.Policy
-	for _, name := range []string{"baseline", "restricted"} {
+	for _, name := range []string{"baseline", "restricted", "cis-docker", "nist-800-190", "hardened"} {
 		p, err := policyfile.BuiltIn(name, rules.All)
 		if err != nil {
 			t.Fatal(err)

@@ -13,7 +13,7 @@ import (
 // first policy's counts: there it is enough that b has one where a has.
 func more(orig, a, b *specs.Spec) string {
 	for _, compare := range []func(orig, a, b *specs.Spec) string{
-		moreCapabilities, moreNamespaces, moreFiles, moreLimits, moreProcess, moreCalls, moreDevices, moreNames,
+		moreCapabilities, moreEnvironment, moreOfNode, moreNamespaces, moreFiles, moreLimits, moreProcess, moreCalls, moreDevices, moreNames,
 	} {
 		if what := compare(orig, a, b); what != "" {
 			return what
@@ -96,6 +96,71 @@ func moreFiles(_, a, b *specs.Spec) string {
 
 func ownCgroup(s *specs.Spec) bool {
 	return slices.Contains(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.CgroupNamespace})
+}
+
+func moreEnvironment(_, a, b *specs.Spec) string {
+	if !subset(b.Process.Env, a.Process.Env) {
+		return "environment"
+	}
+	return ""
+}
+
+// moreOfNode compares what is taken from the node's disks, huge pages and clocks.
+func moreOfNode(_, a, b *specs.Spec) string {
+	for clock := range b.Linux.TimeOffsets {
+		if _, ok := a.Linux.TimeOffsets[clock]; !ok {
+			return "clock " + clock
+		}
+	}
+	flags := func(s *specs.Spec) int {
+		if s.Linux.Personality == nil {
+			return 0
+		}
+		return len(s.Linux.Personality.Flags)
+	}
+	x, y := a.Process.IOPriority, b.Process.IOPriority
+	switch {
+	case a.Linux.MemoryPolicy == nil && b.Linux.MemoryPolicy != nil:
+		return "memory policy"
+	case flags(b) > flags(a):
+		return "personality"
+	case x != nil && y != nil && x.Class == y.Class && y.Priority < x.Priority:
+		return "I/O priority"
+	}
+	for _, limit := range a.Linux.Resources.HugepageLimits {
+		if !slices.ContainsFunc(b.Linux.Resources.HugepageLimits, func(l specs.LinuxHugepageLimit) bool {
+			return l.Pagesize == limit.Pagesize && l.Limit <= limit.Limit
+		}) {
+			return "huge pages of " + limit.Pagesize
+		}
+	}
+	return moreIO(a.Linux.Resources.BlockIO, b.Linux.Resources.BlockIO)
+}
+
+func moreIO(a, b *specs.LinuxBlockIO) string {
+	switch {
+	case a == nil:
+		return ""
+	case b == nil:
+		return "input and output"
+	case a.Weight != nil && (b.Weight == nil || *b.Weight > *a.Weight):
+		return "weight of input and output"
+	}
+	for _, lists := range [][2][]specs.LinuxThrottleDevice{
+		{a.ThrottleReadBpsDevice, b.ThrottleReadBpsDevice},
+		{a.ThrottleWriteBpsDevice, b.ThrottleWriteBpsDevice},
+		{a.ThrottleReadIOPSDevice, b.ThrottleReadIOPSDevice},
+		{a.ThrottleWriteIOPSDevice, b.ThrottleWriteIOPSDevice},
+	} {
+		for _, t := range lists[0] {
+			if t.Rate > 0 && !slices.ContainsFunc(lists[1], func(o specs.LinuxThrottleDevice) bool {
+				return o.Major == t.Major && o.Minor == t.Minor && o.Rate > 0 && o.Rate <= t.Rate
+			}) {
+				return "input and output of a disk"
+			}
+		}
+	}
+	return ""
 }
 
 // beyond compares two limits, of which nil and no more than 0 are none.
