@@ -19,7 +19,7 @@ paths  := -X $(conf).SysConfDir=$(SYSCONFDIR) -X $(conf).RunDir=$(RUNDIR) -X $(c
 	-X $(conf).LibDir=$(LIBDIR) -X $(conf).LibExecDir=$(LIBEXECDIR) -X $(conf).Version=$(VERSION)
 gobuild = CGO_ENABLED=0 $(GO) build -trimpath
 
-.PHONY: all build runward runwardctl test unit oracle lint generate verify fuzz bench e2e demo install setup help clean
+.PHONY: all build runward runwardctl test unit oracle cases lint generate verify fuzz bench e2e demo install setup help clean
 .DEFAULT_GOAL := build
 
 all: build
@@ -35,13 +35,16 @@ runwardctl:
 setup: ## install what the tests need (Debian, root)
 	test/setup
 
-test: setup build unit oracle e2e ## set up, build, and run every test
+test: setup build unit oracle cases e2e ## set up, build, and run every test
 
 unit: ## the tests that need no container runtime
 	$(GO) test ./...
 
 oracle: ## how arguments are read, against the libraries of runc and crun
 	test/oracle/run
+
+cases: runwardctl ## what the profiles and the example policy decide, by runwardctl policy test
+	$(BINDIR)/runwardctl policy test test/policy packaging/examples
 
 e2e: build ## the tests on real runc, containerd and podman (root)
 	test/e2e/run

@@ -62,7 +62,8 @@ func (c *call) refuse() error {
 }
 
 // append writes the receipt. Where the node's settings let containers start
-// without, a failure is said on standard error and goes on.
+// without one, a failure goes unsaid: standard error is the container's own
+// from here on.
 func (c *call) append(r *audit.Receipt) error {
 	r.Micros = time.Since(c.began).Microseconds()
 	sync, _ := audit.ParseSync(c.cfg.Audit.Sync) // config.Load has checked it

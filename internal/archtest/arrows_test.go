@@ -42,6 +42,13 @@ var arrows = []struct {
 	{"internal/display", nil},
 	{"internal/explain", []string{"policy", "internal/oci", "internal/patch", "internal/jsondoc", "internal/display"}},
 	{"internal/policycheck", []string{"policy", "internal/policyfile", "internal/tomlfile", "internal/nearest", "internal/display"}},
+	{"internal/pretend", []string{"policy", "internal/host"}},
+	{"internal/policycases", []string{
+		"policy", "internal/policyfile", "internal/tomlfile", "internal/pretend", "internal/display", "internal/owner",
+	}},
+	{"internal/policydiff", []string{"policy", "internal/policycheck", "internal/display"}},
+	{"internal/policyschema", []string{"policy", "internal/policyfile", "internal/config"}},
+	{"internal/policyshow", []string{"policy", "internal/policyfile", "internal/policycheck", "internal/display"}},
 	{"internal/receipts", []string{"internal/audit", "internal/audit/journal", "internal/display", "internal/explain"}},
 	{"internal/refdoc/...", []string{"policy", "policy/rules", "policy/profiles", "internal/..."}},
 

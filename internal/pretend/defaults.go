@@ -1,4 +1,4 @@
-package policytest
+package pretend
 
 // addDefaults adds what nodes have in common.
 func (t *Tree) addDefaults() {

@@ -1,4 +1,4 @@
-package policytest
+package pretend
 
 import (
 	"encoding/json"
