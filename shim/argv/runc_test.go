@@ -146,6 +146,9 @@ func TestRuncV3(t *testing.T) {
 		{"create --frobnicate x", want{"create", "", "", "", `flag "--frobnicate" is not one of create; see runc create --help`}, true},
 		{"create --bundle", want{"create", "", "", "", `flag "--bundle" lacks its value, as one of create; see runc create --help`}, true},
 		{"create _--bundle B ID", want{"create", "", "", "", `white space around " --bundle", which versions of runc read in different ways, among the arguments of create; see runc create --help`}, false},
+		{"--help _--help=false create ID", want{"create", "", "", "", `white space around " --help=false", which versions of runc read in different ways, among the arguments before the verb; see runc --help`}, false},
+		{"create --help _--help=false ID", want{"create", "", "", "", `white space around " --help=false", which versions of runc read in different ways, among the arguments of create; see runc create --help`}, false},
+		{"create --help --frobnicate", want{}, false},
 		{"_create ID", want{"create", "", "", "", `white space around " create", which versions of runc read in different ways, among the arguments before the verb; see runc --help`}, false},
 	} {
 		args := fields(c.args)

@@ -13,10 +13,10 @@ func readRuncV3(argv []string) (reading, error) {
 	r := reading{grammar: RuncV3}
 	root := v3{stopAt: none, command: isRuncVerb}
 	flags, args, err := root.flags(runcGlobals, nil, tokens(argv))
-	if err != nil {
-		if on(flags, "help") {
-			return r, nil
-		}
+	switch {
+	case err != nil && on(flags, "help") && !doubted(err):
+		return r, nil
+	case err != nil:
 		return beforeVerb(RuncV3, argv, err)
 	}
 	r.global = flags
@@ -42,7 +42,7 @@ func readRuncV3(argv []string) (reading, error) {
 		}
 	}
 	switch {
-	case on(r.flags, "help"), err == nil && len(r.args) > 0 && isHelp(r.args[0].text):
+	case on(r.flags, "help") && !doubted(err), err == nil && len(r.args) > 0 && isHelp(r.args[0].text):
 		return reading{grammar: r.grammar, global: r.global}, nil // shows help, and does nothing
 	case err != nil && Covered(r.verb):
 		return r, r.ofVerb(err)
@@ -59,6 +59,16 @@ type v3 struct {
 }
 
 const none = -1
+
+// A doubt is an error that is runward's alone: runc may read the arguments.
+type doubt string
+
+func (d doubt) Error() string { return string(d) }
+
+func doubted(err error) bool {
+	_, is := errors.AsType[doubt](err)
+	return is
+}
 
 func isHelp(word string) bool { return word == "help" || word == "h" }
 
@@ -88,7 +98,7 @@ func (c v3) flags(own, persistent []flag, args []token) (flags []Flag, rest []to
 		case len(rest) == c.stopAt:
 			return flags, append(rest, args...), nil
 		case trimmed != t.text:
-			return flags, nil, errors.New("white space around " + strconv.Quote(t.text) + ", which versions of runc read in different ways, among the arguments")
+			return flags, nil, doubt("white space around " + strconv.Quote(t.text) + ", which versions of runc read in different ways, among the arguments")
 		case trimmed[0] != '-' && c.command(trimmed):
 			return flags, append(rest, args...), nil
 		case trimmed[0] != '-' || trimmed == "-":
