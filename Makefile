@@ -19,7 +19,7 @@ paths  := -X $(conf).SysConfDir=$(SYSCONFDIR) -X $(conf).RunDir=$(RUNDIR) -X $(c
 	-X $(conf).LibDir=$(LIBDIR) -X $(conf).LibExecDir=$(LIBEXECDIR) -X $(conf).Version=$(VERSION)
 gobuild = CGO_ENABLED=0 $(GO) build -trimpath
 
-.PHONY: all build runward runwardctl test unit lint generate verify fuzz bench e2e demo install setup help clean
+.PHONY: all build runward runwardctl test unit oracle cases lint generate verify fuzz bench e2e demo install setup help clean
 .DEFAULT_GOAL := build
 
 all: build
@@ -35,10 +35,16 @@ runwardctl:
 setup: ## install what the tests need (Debian, root)
 	test/setup
 
-test: setup build unit e2e ## set up, build, and run every test
+test: setup build unit oracle cases e2e ## set up, build, and run every test
 
 unit: ## the tests that need no container runtime
 	$(GO) test ./...
+
+oracle: ## how arguments are read, against the libraries of runc and crun
+	test/oracle/run
+
+cases: runwardctl ## what the profiles and the example policy decide, by runwardctl policy test
+	$(BINDIR)/runwardctl policy test test/policy packaging/examples
 
 e2e: build ## the tests on real runc, containerd and podman (root)
 	test/e2e/run
@@ -68,6 +74,13 @@ install: build ## install under DESTDIR
 	install -D -m 0755 $(BINDIR)/runward $(DESTDIR)$(PREFIX)/bin/runward
 	install -D -m 0755 $(BINDIR)/runwardctl $(DESTDIR)$(PREFIX)/bin/runwardctl
 	install -d -m 0755 $(DESTDIR)$(SYSCONFDIR)/runward/policy.d
+	install -d -m 0755 $(addprefix $(DESTDIR)$(PREFIX)/share/,man/man5 man/man8 runward bash-completion/completions zsh/site-functions fish/vendor_completions.d)
+	install -m 0644 packaging/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
+	install -m 0644 packaging/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+	install -m 0644 packaging/doc/*.schema.json $(DESTDIR)$(PREFIX)/share/runward/
+	install -m 0644 packaging/completions/runwardctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/runwardctl
+	install -m 0644 packaging/completions/_runwardctl $(DESTDIR)$(PREFIX)/share/zsh/site-functions/
+	install -m 0644 packaging/completions/runwardctl.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/
 
 clean: ## remove what was built
 	rm -rf bin

@@ -1,6 +1,10 @@
 package policy
 
-import "sort"
+import (
+	"sort"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
 
 // A Ceiling is what a container may never exceed after it was created: exec
 // and update are held to it. A nil field is not held.
@@ -8,17 +12,18 @@ type Ceiling struct {
 	// Capabilities are those that the container was left with, in any set.
 	Capabilities *[]string `json:"capabilities,omitempty"`
 
-	NoNewPrivileges bool   `json:"no_new_privileges,omitempty"` // must be set
-	NonRoot         bool   `json:"non_root,omitempty"`          // user id 0 is refused
-	UID             uint32 `json:"uid"`                         // as created
-	GID             uint32 `json:"gid"`
-	Seccomp         bool   `json:"seccomp,omitempty"`  // a filter must stay in force
-	AppArmor        string `json:"apparmor,omitempty"` // the profile as created; empty: none
-	SELinux         string `json:"selinux,omitempty"`  // the label as created; empty: none
-	Memory          *int64 `json:"memory,omitempty"`   // bytes
-	CPU             *int64 `json:"cpu,omitempty"`      // thousandths of a processor
-	Pids            *int64 `json:"pids,omitempty"`
-	OOMScoreAdj     *int64 `json:"oom_score_adj,omitempty"` // lowest
+	NoNewPrivileges bool    `json:"no_new_privileges,omitempty"` // must be set
+	NonRoot         bool    `json:"non_root,omitempty"`          // user id 0 is refused
+	UserNamespace   *uint32 `json:"user_namespace,omitempty"`    // the host\'s id of the container\'s root; nil: its root is the host\'s
+	UID             uint32  `json:"uid"`                         // as created
+	GID             uint32  `json:"gid"`
+	Seccomp         bool    `json:"seccomp,omitempty"`  // a filter must stay in force
+	AppArmor        string  `json:"apparmor,omitempty"` // the profile as created; empty: none
+	SELinux         string  `json:"selinux,omitempty"`  // the label as created; empty: none
+	Memory          *int64  `json:"memory,omitempty"`   // bytes
+	CPU             *int64  `json:"cpu,omitempty"`      // thousandths of a processor
+	Pids            *int64  `json:"pids,omitempty"`
+	OOMScoreAdj     *int64  `json:"oom_score_adj,omitempty"` // lowest
 }
 
 // A Limiter is a rule's settings that bound the container also after create.
@@ -37,8 +42,9 @@ func ceiling(e *Eval) Ceiling {
 		AppArmor:        p.ApparmorProfile,
 		SELinux:         p.SelinuxLabel,
 	}
+	c.UserNamespace = mappedRoot(e.Spec)
 	if len(e.active) == 0 {
-		return Ceiling{UID: c.UID, GID: c.GID} // nothing is enforced
+		return Ceiling{UID: c.UID, GID: c.GID, UserNamespace: c.UserNamespace} // nothing is enforced
 	}
 	caps := append([]string{}, p.Capabilities.Bounding...)
 	for _, set := range [][]string{p.Capabilities.Effective, p.Capabilities.Permitted, p.Capabilities.Inheritable, p.Capabilities.Ambient} {
@@ -56,4 +62,20 @@ func ceiling(e *Eval) Ceiling {
 		}
 	}
 	return c
+}
+
+// mappedRoot returns the host's id of the container's root, where it has a
+// user namespace that says.
+func mappedRoot(s *specs.Spec) *uint32 {
+	for _, ns := range s.Linux.Namespaces {
+		if ns.Type != specs.UserNamespace {
+			continue
+		}
+		for _, m := range s.Linux.UIDMappings {
+			if m.ContainerID == 0 && m.Size > 0 {
+				return &m.HostID
+			}
+		}
+	}
+	return nil
 }

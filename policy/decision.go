@@ -116,3 +116,19 @@ func (d Decision) Refusal() (Finding, bool) {
 	}
 	return Finding{}, false
 }
+
+// Advice returns the decision as one that only records.
+func (d Decision) Advice() Decision {
+	d.Findings = append([]Finding{}, d.Findings...)
+	for i, f := range d.Findings {
+		switch f.Done {
+		case Denied:
+			d.Findings[i].Done = WouldDeny
+		case Rewritten:
+			d.Findings[i].Done = WouldRewrite
+		default: // nothing was to be done about it
+		}
+	}
+	d.Verdict, d.Patch = Allow, nil
+	return d
+}

@@ -5,12 +5,18 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"github.com/runward/runward/internal/jsondoc"
 	"github.com/runward/runward/internal/patch"
 )
 
 // Evaluate decides about one container: every rule that a selecting policy
 // switches on, with the meet of what the policies say, in the order of rules.
 func Evaluate(set Set, rules []Rule, spec *Spec, facts *Facts) Decision {
+	return evaluate(set, rules, spec, facts, nil)
+}
+
+// evaluate is Evaluate, and holds what remains to the ceiling.
+func evaluate(set Set, rules []Rule, spec *Spec, facts *Facts, held *Ceiling) Decision {
 	enforced, audited := set.selected(facts)
 	d := Decision{Verdict: Allow}
 	for _, p := range append(append([]*Policy{}, enforced...), audited...) {
@@ -27,6 +33,9 @@ func Evaluate(set Set, rules []Rule, spec *Spec, facts *Facts) Decision {
 
 	e := newEval(spec, facts, false)
 	e.run(rules, enforced)
+	if held != nil {
+		held.hold(e)
+	}
 	d.Findings = e.findings
 	for _, f := range d.Findings {
 		if f.Done == Denied {
@@ -43,7 +52,7 @@ func Evaluate(set Set, rules []Rule, spec *Spec, facts *Facts) Decision {
 			})
 			return d
 		}
-		if d.Patch = p; len(p) > 0 {
+		if d.Patch = append(p, e.raw...); len(d.Patch) > 0 {
 			d.Verdict = Rewrite
 		}
 	}
@@ -78,6 +87,7 @@ type Eval struct {
 	private  bool // Spec is our own copy
 	audit    bool // the policies only record
 	rewrote  bool
+	raw      patch.Patch // besides what Spec differs in
 	findings []Finding
 
 	// Of the rule that runs:
@@ -114,6 +124,25 @@ func (e *Eval) Rewrite(f Finding, apply func(*specs.Spec)) {
 		e.rewrote = true
 	}
 	e.record(f)
+}
+
+// Unknown is Spec.Unknown of the config.json as the engine wrote it.
+func (e *Eval) Unknown(yield func(key, pointer string) bool) { e.orig.Unknown(yield) }
+
+// RewriteRaw is Rewrite for what the Spec cannot tell: the presence of an empty
+// section. It adds an operation to the patch; Has must tell the difference.
+func (e *Eval) RewriteRaw(f Finding, op patch.Op) {
+	e.Rewrite(f, func(*specs.Spec) {})
+	if e.rewrote && !e.probing && e.action == ActionRewrite {
+		e.raw = append(e.raw, op)
+	}
+}
+
+// Has tells whether the document, as it was before any rule, has something
+// other than null at the pointer.
+func (e *Eval) Has(pointer string) bool {
+	v, ok := e.orig.doc.Lookup(pointer)
+	return ok && v.Kind() != jsondoc.Null
 }
 
 // own makes Spec a copy that may be changed.
@@ -193,7 +222,10 @@ func (e *Eval) runRule(rule *Rule, policies []*Policy) {
 		}
 	}
 	if len(names) == 0 {
-		return
+		if !rule.Always || len(policies) == 0 {
+			return
+		}
+		names, action, wide = []string{"default"}, rule.Default, defaulted(rule.NewSettings())
 	}
 	e.rule, e.policies, e.action = rule, strings.Join(names, "+"), action
 	if len(used) > 0 {

@@ -3,6 +3,9 @@ package policy
 // Facts is what Evaluate may know besides the config.json: the node and the
 // engine, as values, gathered before.
 type Facts struct {
+	Verb     string   // create, run, exec, update, restore or checkpoint; empty: create
+	Flags    []string // of the call, that decide what the container gets: no-pivot, no-new-keyring, preserve-fds
+	Ceiling  *Ceiling // of the container that the call is about; nil at create, or not known
 	Now      int64    // Unix seconds; what exceptions expire by
 	Engine   string   // containerd, cri-o, docker, podman, buildkit, buildah; empty: not known
 	Handler  string   // the name that the wrapper was called by

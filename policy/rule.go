@@ -8,6 +8,8 @@ type Rule struct {
 	Doc   string // what it does and why, for the reference
 	Since string // the version of runward that has it first
 
+	Always  bool   // holds, with its default settings, also where no policy speaks of it
+	Exec    bool   // also judges processes that join a container
 	Default Action // what it does where a policy does not say
 	Refs    []Ref  // the standards and vulnerabilities it answers
 

@@ -160,3 +160,10 @@ func (s Set) Advises() bool {
 	}
 	return everything
 }
+
+// Enforces tells whether a policy decides about the container of these facts,
+// and does not only record.
+func (s Set) Enforces(f *Facts) bool {
+	enforced, audited := s.selected(f)
+	return len(enforced) > 0 || len(audited) == 0 && s.Fallback == nil
+}

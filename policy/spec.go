@@ -2,6 +2,7 @@ package policy
 
 import (
 	"errors"
+	"reflect"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -54,6 +55,21 @@ func (s *Spec) Raw() []byte { return s.doc.Raw() }
 // View returns what was read, for looking only.
 func (s *Spec) View() *specs.Spec { return s.typed }
 
+// Change returns the document with what change does to it, every byte that it
+// does not concern as it was.
+func (s *Spec) Change(change func(*specs.Spec)) ([]byte, error) {
+	typed, err := s.decode()
+	if err != nil {
+		return nil, err
+	}
+	change(typed)
+	p, err := patch.Make(s.doc.Root(), typed)
+	if err != nil {
+		return nil, err
+	}
+	return s.Apply(p)
+}
+
 // Apply returns the document with the patch applied, every byte that it does
 // not touch as it was.
 func (s *Spec) Apply(p patch.Patch) ([]byte, error) {
@@ -72,6 +88,15 @@ func (s *Spec) MappedRoot() []uint32 {
 		}
 	}
 	return roots
+}
+
+// Unknown calls yield with the key and the pointer (RFC 6901) of every member
+// that runtime-spec does not know, outermost first, until it returns false. It
+// walks the document anew.
+func (s *Spec) Unknown(yield func(key, pointer string) bool) {
+	jsondoc.Unknown(s.doc.Root(), reflect.TypeFor[specs.Spec](), func(m jsondoc.Value) bool {
+		return yield(m.Key(), m.Pointer())
+	})
 }
 
 // decode returns a copy that may be changed.

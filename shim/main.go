@@ -3,24 +3,30 @@ package shim
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/runward/runward/internal/config"
 	"github.com/runward/runward/internal/ledger"
 	"github.com/runward/runward/internal/realruntime"
 	"github.com/runward/runward/policy"
+	"github.com/runward/runward/shim/argv"
 )
 
 // exitRefused is what runc exits with when it could not create.
 const exitRefused = 1
 
+// exitExecRefused is what it exits with when it could not exec.
+const exitExecRefused = 255
+
 // Main is the whole program: it returns only when the real runtime was not
 // executed, with the exit code. args[0] is the name that it was called by;
 // ignored is as in Exec.
 func Main(args, env []string, ignored uint64) int {
-	inv, parseErr := Parse(args[1:])
 	cfg, cfgErr := config.Load() // with an error, as much as could be read
 	runtime, err := realruntime.Find(cfg, filepath.Base(args[0]), "/proc/self/exe")
+	inv, parseErr := argv.Parse(grammar(cfg, filepath.Base(args[0]), runtime), args[1:])
+	arguments := inv.Argv
 	switch {
 	case inv.Covered():
 		c := begin(inv, cfg, filepath.Base(args[0]), runtime)
@@ -30,16 +36,34 @@ func Main(args, env []string, ignored uint64) int {
 		case err != nil:
 			err = c.deny(err)
 		case cfg.NodeMode() != policy.Off:
-			err = c.decide(parseErr)
+			err = c.judge(parseErr)
 		}
+		arguments = c.inv.Argv
 	case inv.Verb == "delete" && err == nil:
 		forget(inv, runtime)
 	}
 	if err == nil {
-		err = Exec(runtime, inv.Argv, env, ignored)
+		err = Exec(runtime, arguments, env, ignored)
 	}
 	refuse(inv, os.Stderr, "runward: "+err.Error())
+	if inv.Verb == "exec" {
+		return exitExecRefused
+	}
 	return exitRefused
+}
+
+// grammar is how the real runtime reads its arguments: as runtime.grammar says,
+// and else by its file's name. What runtime.handlers has for the name that
+// runward was called by goes by its file's name, unless it is a runc and the
+// setting says which.
+func grammar(cfg *config.Config, handler, runtime string) argv.Grammar {
+	kind := realruntime.Kind(runtime)
+	name := cfg.Runtime.Grammar
+	if name == "auto" || cfg.Runtime.Handlers[handler] != "" && !(kind == "runc" && strings.HasPrefix(name, "runc")) {
+		name = kind
+	}
+	g, _ := argv.For(name) // config.Load has checked it, and else it is the one that accepts least
+	return g
 }
 
 // sweepMost bounds how many other entries a call looks at.
@@ -49,8 +73,8 @@ const sweepMost = 4
 // some that are gone: nobody calls delete after a run in the foreground. It
 // never stands in the way: what it leaves is swept up later.
 func forget(inv Invocation, runtime string) {
-	if id, force, ok := parseDelete(inv); ok {
-		_ = ledger.Forget(config.LedgerDir(), inv.root(realruntime.Kind(runtime)), id, force)
+	if inv.ID != "" { // else it could not be read, and nothing is dropped
+		_ = ledger.Forget(config.LedgerDir(), stateRoot(inv, realruntime.Kind(runtime)), inv.ID, inv.Force)
 	}
 	_, _ = ledger.Sweep(config.LedgerDir(), time.Now(), sweepMost)
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // receipt is what there is to say of the create so far.
-func (c *creation) receipt() *audit.Receipt {
+func (c *call) receipt() *audit.Receipt {
 	now := time.Now()
 	r := &audit.Receipt{
 		ID: audit.NewID(now), Time: now.UTC(),
@@ -37,9 +37,9 @@ func (c *creation) receipt() *audit.Receipt {
 }
 
 // entry is what later verbs must know of the container.
-func (c *creation) entry(r *audit.Receipt) *ledger.Entry {
+func (c *call) entry(r *audit.Receipt) *ledger.Entry {
 	return &ledger.Entry{
-		ID: c.inv.ID, Root: c.inv.root(realruntime.Kind(c.runtime)), Bundle: c.bundle,
+		ID: c.inv.ID, Root: stateRoot(c.inv, realruntime.Kind(c.runtime)), Bundle: c.bundle,
 		Runtime: realruntime.Kind(c.runtime), Engine: c.facts.Engine, Handler: c.handler, Identity: c.facts.Identity,
 		Created: c.began.Unix(), Receipt: r.ID, Policy: c.set.Digest, Config: r.Final,
 		Ceiling: c.decision.Ceiling, Enforced: !c.advises,

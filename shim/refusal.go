@@ -16,8 +16,8 @@ import (
 // error. A log that cannot be opened loses only the record.
 func refuse(inv Invocation, stderr io.Writer, msg string) {
 	msg = oneLine(msg)
-	if inv.Log != "" {
-		if log, err := os.OpenFile(inv.Log, os.O_WRONLY|os.O_CREATE|os.O_APPEND|os.O_SYNC, 0o644); err == nil {
+	if file := inv.LogFile(); file != "" {
+		if log, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_APPEND|os.O_SYNC, 0o644); err == nil {
 			record(log, inv.LogFormat, msg)
 			_ = log.Close() // what matters is on standard error too
 		}

@@ -13,12 +13,14 @@ import (
 
 	"github.com/runward/runward/internal/audit"
 	"github.com/runward/runward/internal/config"
+	"github.com/runward/runward/internal/ledger"
 )
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"runwardctl":     func() { inWorkDirectory(); main() },
 		"append-receipt": func() { inWorkDirectory(); appendReceipts() },
+		"put-entry":      func() { inWorkDirectory(); putEntries() },
 	})
 }
 
@@ -43,6 +45,26 @@ func appendReceipts() {
 			die(err)
 		}
 		if err := audit.Append(audit.Config{Path: config.Default().Audit.Receipts}, &r); err != nil {
+			die(err)
+		}
+	}
+}
+
+// putEntries keeps the decisions on standard input, a JSON object each, as
+// runward does. Config is "as it is" for the digest of the bundle's.
+func putEntries() {
+	in := json.NewDecoder(bufio.NewReader(os.Stdin))
+	for in.More() {
+		var e ledger.Entry
+		if err := in.Decode(&e); err != nil {
+			die(err)
+		}
+		e.Bundle = filepath.Join(os.Getenv("WORK"), e.Bundle)
+		e.Root = filepath.Join(os.Getenv("WORK"), "runtime")
+		if raw, err := os.ReadFile(filepath.Join(e.Bundle, "config.json")); err == nil && e.Config == "as it is" {
+			e.Config = audit.Digest(raw)
+		}
+		if err := ledger.Put(config.LedgerDir(), &e); err != nil {
 			die(err)
 		}
 	}

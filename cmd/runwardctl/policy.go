@@ -14,7 +14,7 @@ import (
 )
 
 func (a *app) policy() *cobra.Command {
-	cmd := &cobra.Command{Use: "policy", Short: "Check policies"}
+	cmd := &cobra.Command{Use: "policy", Short: "Check, show and compare policies"}
 	group(cmd)
 	check := &cobra.Command{
 		Use:   "check [FILE|DIRECTORY|PROFILE...]",
@@ -32,7 +32,7 @@ Exit codes: 0 nothing wrong; 1 warnings; 2 a policy or runward.toml is refused.`
   runwardctl policy check ./production.toml restricted`,
 		RunE: func(_ *cobra.Command, args []string) error { return a.runPolicyCheck(args) },
 	}
-	cmd.AddCommand(check)
+	cmd.AddCommand(check, a.policyShow(), a.policyTest(), a.policySchema(), a.policyDiff(), a.policyNew())
 	return cmd
 }
 

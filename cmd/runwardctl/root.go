@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -44,7 +45,14 @@ func run(args []string, out, errOut io.Writer) (code int) {
 	}()
 	root := a.root()
 	root.SetArgs(args)
-	if err := root.Execute(); err != nil {
+	err := root.RegisterFlagCompletionFunc("output", completeOutput)
+	if err == nil {
+		err = complete(root)
+	}
+	if err == nil {
+		err = root.Execute()
+	}
+	if err != nil {
 		return a.fail(err)
 	}
 	return a.code
@@ -63,25 +71,32 @@ Exit codes: 0 clean; 1 there are findings; 2 usage or configuration;
 		Example: `  runwardctl explain /run/containerd/io.containerd.runtime.v2.task/k8s.io/ID
   runwardctl policy check
   runwardctl receipts list --verdict deny --since 1h`,
-		SilenceUsage:  true,
-		SilenceErrors: true,
-		PersistentPreRunE: func(*cobra.Command, []string) error {
-			if a.output != "table" && a.output != "json" {
-				return usage("--output: want table or json, found "+quoted(a.output), "")
-			}
-			return nil
-		},
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.checkOutput(cmd) },
 	}
 	root.SetOut(a.out)
 	root.SetErr(a.errOut)
-	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "`format`: table or json")
+	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "`format`: table or json; of policy test also junit or sarif")
 	root.PersistentFlags().BoolVar(&a.noColor, "no-color", false, "no colours, as with NO_COLOR in the environment")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage(err.Error(), "see "+cmd.CommandPath()+" --help")
 	})
 	group(root)
-	root.AddCommand(a.explain(), a.policy(), a.receipts(), a.version())
+	root.AddCommand(a.explain(), a.policy(), a.receipts(), a.replay(), a.version())
 	return root
+}
+
+// formatsKey is the annotation of a command that has more forms of output.
+const formatsKey = "formats"
+
+func (a *app) checkOutput(cmd *cobra.Command) error {
+	known := formats(cmd)
+	if !slices.Contains(known, a.output) {
+		last := len(known) - 1
+		return usage("--output: want "+strings.Join(known[:last], ", ")+" or "+known[last]+", found "+quoted(a.output), "")
+	}
+	return nil
 }
 
 // group makes a command that only has others say so.

@@ -18,9 +18,9 @@ var arrows = []struct {
 	{"cmd/...", []string{"shim", "hooks", "policy", "policy/rules", "policy/profiles", "internal/..."}},
 
 	{"shim", []string{
-		"policy", "policy/rules",
+		"policy", "policy/rules", "shim/argv",
 		"internal/audit", "internal/builtin", "internal/config", "internal/host", "internal/jsondoc", "internal/ledger",
-		"internal/oci", "internal/owner", "internal/patch", "internal/policyfile", "internal/realruntime",
+		"internal/oci", "internal/owner", "internal/patch", "internal/policyfile", "internal/realruntime", "internal/state",
 	}},
 
 	{"policy/rules", []string{"policy", "internal/patch", "internal/jsondoc", "internal/nearest"}},
@@ -31,7 +31,8 @@ var arrows = []struct {
 	{"internal/host", []string{"policy", "internal/oci", "internal/owner", "internal/jsondoc"}},
 	{"internal/audit", []string{"policy", "internal/patch", "internal/jsondoc", "internal/owner"}},
 	{"internal/audit/journal", []string{"policy", "internal/audit", "internal/jsondoc", "internal/owner"}},
-	{"internal/ledger", []string{"policy", "internal/jsondoc", "internal/owner", "internal/audit"}},
+	{"internal/ledger", []string{"policy", "internal/jsondoc", "internal/owner", "internal/audit", "internal/state"}},
+	{"internal/state", []string{"policy", "internal/jsondoc", "internal/oci", "internal/owner"}},
 	{"internal/policyfile", []string{"policy", "policy/profiles", "internal/tomlfile", "internal/owner", "internal/nearest"}},
 	{"internal/builtin", []string{"policy", "policy/rules"}},
 	{"internal/config", []string{"policy", "internal/policyfile", "internal/tomlfile", "internal/owner", "internal/nearest"}},
@@ -41,10 +42,19 @@ var arrows = []struct {
 	{"internal/display", nil},
 	{"internal/explain", []string{"policy", "internal/oci", "internal/patch", "internal/jsondoc", "internal/display"}},
 	{"internal/policycheck", []string{"policy", "internal/policyfile", "internal/tomlfile", "internal/nearest", "internal/display"}},
+	{"internal/pretend", []string{"policy", "internal/host"}},
+	{"internal/policycases", []string{
+		"policy", "internal/policyfile", "internal/tomlfile", "internal/pretend", "internal/display", "internal/owner",
+	}},
+	{"internal/policydiff", []string{"policy", "internal/policycheck", "internal/display"}},
+	{"internal/policyschema", []string{"policy", "internal/policyfile", "internal/config"}},
+	{"internal/policyshow", []string{"policy", "internal/policyfile", "internal/policycheck", "internal/display"}},
+	{"internal/replay", []string{"policy", "internal/audit", "internal/patch", "internal/display", "internal/explain"}},
 	{"internal/receipts", []string{"internal/audit", "internal/audit/journal", "internal/display", "internal/explain"}},
 	{"internal/refdoc/...", []string{"policy", "policy/rules", "policy/profiles", "internal/..."}},
 
 	// The leaves, which know nothing of policy.
+	{"shim/argv", nil},
 	{"internal/oci", nil},
 	{"internal/patch", []string{"internal/jsondoc"}},
 	{"internal/jsondoc", nil},

@@ -62,7 +62,10 @@ var bans = []ban{
 		what: []string{"os/exec.*", "os.StartProcess", "syscall.ForkExec", "syscall.StartProcess"}, in: hotPath,
 		why: "the engine takes the wrapper's pid for the runtime's, and waits for every child: execute in place, start none",
 	},
-	{what: []string{"os.Stdin", "os.Stdout"}, in: hotPath, why: "they are the real runtime's"},
+	{
+		what: []string{"os.Stdin", "os.Stdout"}, in: hotPath, why: "they are the real runtime's",
+		except: map[string]string{"shim/resources.go": "reads what update --resources - is given, and hands over in a file what it read"},
+	},
 	{what: []string{"fmt.Fprint", "fmt.Fprintf", "fmt.Fprintln"}, in: hotPath, why: "a line to the engine is one write: io.WriteString"},
 
 	{

@@ -15,33 +15,46 @@ func Profile(name string) (p *policy.Policy, extends []string) {
 		return baseline()
 	case "restricted":
 		return restricted()
+	case "cis-docker":
+		return cisDocker()
+	case "nist-800-190":
+		return nist800190()
+	case "hardened":
+		return hardened()
 	}
 	return nil, nil
 }
 
 func baseline() (*policy.Policy, []string) {
 	return &policy.Policy{Name: "baseline", File: "built-in:baseline", Rules: map[string]policy.Setting{
-		"annotations":   {Settings: &rules.AnnotationsSettings{Allow: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{"default"}}}}}},
-		"apparmor":      {Settings: &rules.AppArmorSettings{Profile: policy.Text{Policy: "baseline"}, Required: policy.Flag{Policy: "baseline"}}},
-		"capabilities":  {Settings: &rules.CapabilitiesSettings{Allow: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{"CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_MKNOD", "CAP_NET_BIND_SERVICE", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT", "CAP_NET_RAW"}}}}, Ambient: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{"CAP_NET_BIND_SERVICE"}}}}}},
-		"devices":       {Settings: &rules.DevicesSettings{Allow: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{"default"}}}}}},
-		"hooks":         {Settings: &rules.HooksSettings{Allow: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{"default"}}}}, SetEnv: policy.Flag{Policy: "baseline"}}},
-		"host_paths":    {Settings: &rules.HostPathsSettings{Sources: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{"default"}}}}}},
-		"masked_paths":  {Settings: &rules.MaskedPathsSettings{Open: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{}}}}}},
-		"mounts":        {Settings: &rules.MountsSettings{Allow: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{"default"}}}}}},
-		"namespaces":    {Settings: &rules.NamespacesSettings{Host: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{}}}}, ReportUser: policy.Flag{Policy: "baseline"}}},
-		"net_devices":   {Settings: &rules.NetDevicesSettings{Allow: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{}}}}}},
-		"oom_score_adj": {Settings: &rules.OOMScoreAdjSettings{Min: policy.Min[policy.Count]{Policy: "baseline"}, SandboxMin: policy.Min[policy.Count]{Policy: "baseline"}}},
-		"privileged":    {Settings: &rules.PrivilegedSettings{}},
-		"propagation":   {Settings: &rules.PropagationSettings{}},
+		"annotations":        {Settings: &rules.AnnotationsSettings{Allow: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{"default"}}}}}},
+		"apparmor":           {Settings: &rules.AppArmorSettings{Profile: policy.Text{Policy: "baseline"}, Required: policy.Flag{Policy: "baseline"}}},
+		"capabilities":       {Settings: &rules.CapabilitiesSettings{Allow: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{"CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_MKNOD", "CAP_NET_BIND_SERVICE", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT", "CAP_NET_RAW"}}}}, Ambient: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{"CAP_NET_BIND_SERVICE"}}}}}},
+		"cgroup_path":        {Settings: &rules.CgroupPathSettings{Allow: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{"default"}}}}}},
+		"checkpoint_restore": {Settings: &rules.CheckpointRestoreSettings{Allow: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{}}}}}},
+		"devices":            {Settings: &rules.DevicesSettings{Allow: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{"default"}}}}}},
+		"hooks":              {Settings: &rules.HooksSettings{Allow: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{"default"}}}}, SetEnv: policy.Flag{Policy: "baseline"}}},
+		"host_paths":         {Settings: &rules.HostPathsSettings{Sources: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{"default"}}}}}},
+		"intel_rdt":          {Settings: &rules.IntelRdtSettings{}},
+		"masked_paths":       {Settings: &rules.MaskedPathsSettings{Open: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{}}}}}},
+		"mounts":             {Settings: &rules.MountsSettings{Allow: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{"default"}}}}}},
+		"namespaces":         {Settings: &rules.NamespacesSettings{Host: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{}}}}, ReportUser: policy.Flag{Policy: "baseline"}}},
+		"net_devices":        {Settings: &rules.NetDevicesSettings{Allow: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{}}}}}},
+		"oom_score_adj":      {Settings: &rules.OOMScoreAdjSettings{Min: policy.Min[policy.Count]{Policy: "baseline"}, SandboxMin: policy.Min[policy.Count]{Policy: "baseline"}}},
+		"platforms":          {Settings: &rules.PlatformsSettings{}},
+		"privileged":         {Settings: &rules.PrivilegedSettings{}},
+		"propagation":        {Settings: &rules.PropagationSettings{}},
 		"rlimits": {Settings: &rules.RlimitsSettings{Max: policy.MaxTable[policy.Count]{Values: map[string]policy.Count{
 			"nice":   20,
 			"rtprio": 0,
 		}}}},
+		"rootfs":            {Settings: &rules.RootfsSettings{Allow: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{"default"}}}}}},
+		"runtime_flags":     {Settings: &rules.RuntimeFlagsSettings{Allow: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{"default"}}}}}},
 		"scheduler":         {Settings: &rules.SchedulerSettings{}},
 		"seccomp":           {Settings: &rules.SeccompSettings{Required: policy.Flag{On: true, Set: true, Policy: "baseline"}, Profile: policy.Text{Value: "default", Set: true, Policy: "baseline"}, Strict: policy.Flag{Policy: "baseline"}}},
 		"selinux":           {Settings: &rules.SELinuxSettings{Types: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{"container_t", "container_init_t", "container_kvm_t", "container_engine_t"}}}}, Required: policy.Flag{Policy: "baseline"}}},
 		"sysctls":           {Settings: &rules.SysctlsSettings{Allow: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{"default"}}}}}},
+		"unified":           {Settings: &rules.UnifiedSettings{Allow: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{"default"}}}}}},
 		"user":              {Settings: &rules.UserSettings{NonRoot: policy.Flag{Set: true, Policy: "baseline"}, UID: policy.Default[policy.Count]{Policy: "baseline"}, GID: policy.Default[policy.Count]{Policy: "baseline"}, NoRootGroup: policy.Flag{Policy: "baseline"}}},
 		"working_directory": {Settings: &rules.WorkingDirectorySettings{}},
 	}}, nil
@@ -55,4 +68,71 @@ func restricted() (*policy.Policy, []string) {
 		"sysctls":           {Action: 3, Settings: &rules.SysctlsSettings{}},
 		"user":              {Settings: &rules.UserSettings{NonRoot: policy.Flag{On: true, Set: true, Policy: "restricted"}, UID: policy.Default[policy.Count]{Policy: "restricted"}, GID: policy.Default[policy.Count]{Policy: "restricted"}, NoRootGroup: policy.Flag{On: true, Set: true, Policy: "restricted"}}},
 	}}, []string{"baseline"}
+}
+
+func cisDocker() (*policy.Policy, []string) {
+	return &policy.Policy{Name: "cis-docker", File: "built-in:cis-docker", Rules: map[string]policy.Setting{
+		"capabilities":      {Settings: &rules.CapabilitiesSettings{Allow: policy.AllowList{Lists: []policy.List{{Policy: "cis-docker", Items: []string{"CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_MKNOD", "CAP_NET_BIND_SERVICE", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT"}}}}}},
+		"command":           {Settings: &rules.CommandSettings{Forbid: policy.Forbid{Lists: []policy.List{{Policy: "cis-docker", Items: []string{"sshd", "dropbear"}}}}}},
+		"cpu":               {Settings: &rules.CPUSettings{Max: policy.Max[policy.CPUs]{Policy: "cis-docker"}, Default: policy.Default[policy.CPUs]{Policy: "cis-docker"}}},
+		"environment":       {Settings: &rules.EnvironmentSettings{NoSecrets: policy.Flag{Policy: "cis-docker"}}},
+		"image":             {Settings: &rules.ImageSettings{Forbid: policy.Forbid{Lists: []policy.List{{Policy: "cis-docker", Items: []string{"**:latest"}}}}, RequireDigest: policy.Flag{Policy: "cis-docker"}, Unknown: policy.Permit{Allow: true, Set: true, Policy: "cis-docker"}}},
+		"memory":            {Settings: &rules.MemorySettings{Max: policy.Max[policy.Bytes]{Policy: "cis-docker"}, Default: policy.Default[policy.Bytes]{Value: 2147483648, Set: true, Policy: "cis-docker"}}},
+		"namespaces":        {Settings: &rules.NamespacesSettings{ReportUser: policy.Flag{On: true, Set: true, Policy: "cis-docker"}}},
+		"no_new_privileges": {Settings: &rules.NoNewPrivilegesSettings{}},
+		"pids":              {Settings: &rules.PidsSettings{Max: policy.Max[policy.Count]{Policy: "cis-docker"}, Default: policy.Default[policy.Count]{Value: 1024, Set: true, Policy: "cis-docker"}}},
+		"read_only_rootfs":  {Action: 3, Settings: &rules.ReadOnlyRootfsSettings{}},
+		"selinux":           {Settings: &rules.SELinuxSettings{Required: policy.Flag{On: true, Set: true, Policy: "cis-docker"}}},
+		"user":              {Settings: &rules.UserSettings{NonRoot: policy.Flag{On: true, Set: true, Policy: "cis-docker"}, UID: policy.Default[policy.Count]{Policy: "cis-docker"}, GID: policy.Default[policy.Count]{Policy: "cis-docker"}, NoRootGroup: policy.Flag{Policy: "cis-docker"}}},
+	}}, []string{"baseline"}
+}
+
+func nist800190() (*policy.Policy, []string) {
+	return &policy.Policy{Name: "nist-800-190", File: "built-in:nist-800-190", Rules: map[string]policy.Setting{
+		"cgroup_mounts":    {Settings: &rules.CgroupMountsSettings{}},
+		"command":          {Settings: &rules.CommandSettings{Forbid: policy.Forbid{Lists: []policy.List{{Policy: "nist-800-190", Items: []string{"sshd", "dropbear", "telnetd"}}}}}},
+		"cpu":              {Settings: &rules.CPUSettings{Max: policy.Max[policy.CPUs]{Policy: "nist-800-190"}, Default: policy.Default[policy.CPUs]{Policy: "nist-800-190"}}},
+		"environment":      {Settings: &rules.EnvironmentSettings{NoSecrets: policy.Flag{Policy: "nist-800-190"}}},
+		"exec":             {Settings: &rules.ExecSettings{Deny: policy.Flag{Policy: "nist-800-190"}, NoTerminal: policy.Flag{Policy: "nist-800-190"}, NoShell: policy.Flag{On: true, Set: true, Policy: "nist-800-190"}}},
+		"image":            {Settings: &rules.ImageSettings{Forbid: policy.Forbid{Lists: []policy.List{{Policy: "nist-800-190", Items: []string{"**:latest"}}}}, RequireDigest: policy.Flag{Policy: "nist-800-190"}, Unknown: policy.Permit{Allow: true, Set: true, Policy: "nist-800-190"}}},
+		"io_limits":        {Settings: &rules.IOLimitsSettings{WeightLimit: policy.Max[policy.Count]{Policy: "nist-800-190"}}},
+		"io_priority":      {Settings: &rules.IOPrioritySettings{Level: policy.Min[policy.Count]{Policy: "nist-800-190"}}},
+		"memory":           {Settings: &rules.MemorySettings{Max: policy.Max[policy.Bytes]{Policy: "nist-800-190"}, Default: policy.Default[policy.Bytes]{Value: 2147483648, Set: true, Policy: "nist-800-190"}}},
+		"memory_policy":    {Settings: &rules.MemoryPolicySettings{}},
+		"pids":             {Settings: &rules.PidsSettings{Max: policy.Max[policy.Count]{Policy: "nist-800-190"}, Default: policy.Default[policy.Count]{Value: 1024, Set: true, Policy: "nist-800-190"}}},
+		"read_only_rootfs": {Action: 3, Settings: &rules.ReadOnlyRootfsSettings{}},
+		"require_identity": {Settings: &rules.RequireIdentitySettings{}},
+	}}, []string{"restricted"}
+}
+
+func hardened() (*policy.Policy, []string) {
+	return &policy.Policy{Name: "hardened", File: "built-in:hardened", Rules: map[string]policy.Setting{
+		"capabilities":     {Settings: &rules.CapabilitiesSettings{Allow: policy.AllowList{Lists: []policy.List{{Policy: "hardened", Items: []string{}}}}, Ambient: policy.AllowList{Lists: []policy.List{{Policy: "hardened", Items: []string{}}}}}},
+		"cgroup_mounts":    {Settings: &rules.CgroupMountsSettings{}},
+		"command":          {Settings: &rules.CommandSettings{Forbid: policy.Forbid{Lists: []policy.List{{Policy: "hardened", Items: []string{"sshd", "dropbear", "telnetd"}}}}}},
+		"environment":      {Settings: &rules.EnvironmentSettings{Forbid: policy.Forbid{Lists: []policy.List{{Policy: "hardened", Items: []string{"default"}}}}, NoSecrets: policy.Flag{Policy: "hardened"}}},
+		"exec":             {Settings: &rules.ExecSettings{Deny: policy.Flag{Policy: "hardened"}, Users: policy.AllowList{Lists: []policy.List{{Policy: "hardened", Items: []string{"container"}}}}, NoTerminal: policy.Flag{Policy: "hardened"}, NoShell: policy.Flag{On: true, Set: true, Policy: "hardened"}}},
+		"hooks":            {Settings: &rules.HooksSettings{SetEnv: policy.Flag{On: true, Set: true, Policy: "hardened"}}},
+		"hostname":         {Settings: &rules.HostnameSettings{}},
+		"io_limits":        {Settings: &rules.IOLimitsSettings{WeightLimit: policy.Max[policy.Count]{Policy: "hardened"}}},
+		"io_priority":      {Settings: &rules.IOPrioritySettings{Level: policy.Min[policy.Count]{Policy: "hardened"}}},
+		"masked_paths":     {Settings: &rules.MaskedPathsSettings{Masked: policy.Forbid{Lists: []policy.List{{Policy: "hardened", Items: []string{"/proc/kallsyms", "/proc/kmsg", "/proc/modules", "/proc/config.gz", "/proc/kpagecount", "/proc/kpageflags", "/sys/kernel/security", "/sys/kernel/debug", "/sys/kernel/tracing", "/sys/fs/bpf"}}}}}},
+		"memory":           {Settings: &rules.MemorySettings{Max: policy.Max[policy.Bytes]{Policy: "hardened"}, Default: policy.Default[policy.Bytes]{Value: 2147483648, Set: true, Policy: "hardened"}}},
+		"memory_policy":    {Settings: &rules.MemoryPolicySettings{}},
+		"namespaces":       {Settings: &rules.NamespacesSettings{ReportUser: policy.Flag{On: true, Set: true, Policy: "hardened"}}},
+		"personality":      {Settings: &rules.PersonalitySettings{}},
+		"pids":             {Settings: &rules.PidsSettings{Max: policy.Max[policy.Count]{Policy: "hardened"}, Default: policy.Default[policy.Count]{Value: 1024, Set: true, Policy: "hardened"}}},
+		"read_only_rootfs": {Action: 1, Settings: &rules.ReadOnlyRootfsSettings{}},
+		"require_identity": {Settings: &rules.RequireIdentitySettings{}},
+		"rlimits": {Settings: &rules.RlimitsSettings{Max: policy.MaxTable[policy.Count]{Values: map[string]policy.Count{
+			"core":   0,
+			"nice":   20,
+			"rtprio": 0,
+		}}}},
+		"seccomp":        {Settings: &rules.SeccompSettings{Required: policy.Flag{Policy: "hardened"}, Profile: policy.Text{Policy: "hardened"}, Strict: policy.Flag{Policy: "hardened"}, Forbid: policy.Forbid{Lists: []policy.List{{Policy: "hardened", Items: []string{"ptrace", "process_vm_readv", "process_vm_writev", "kcmp", "pidfd_getfd", "userfaultfd", "io_uring_setup", "io_uring_enter", "io_uring_register", "add_key", "keyctl", "request_key", "bpf", "perf_event_open"}}}}}},
+		"selinux":        {Settings: &rules.SELinuxSettings{Types: policy.AllowList{Lists: []policy.List{{Policy: "hardened", Items: []string{"container_t"}}}}, Required: policy.Flag{On: true, Set: true, Policy: "hardened"}}},
+		"time_offsets":   {Settings: &rules.TimeOffsetsSettings{}},
+		"unknown_fields": {Settings: &rules.UnknownFieldsSettings{}},
+		"user":           {Settings: &rules.UserSettings{NonRoot: policy.Flag{On: true, Set: true, Policy: "hardened"}, UID: policy.Default[policy.Count]{Policy: "hardened"}, GID: policy.Default[policy.Count]{Policy: "hardened"}, NoRootGroup: policy.Flag{On: true, Set: true, Policy: "hardened"}}},
+	}}, []string{"restricted"}
 }

@@ -36,6 +36,7 @@ type Config struct {
 	Runtime Runtime `toml:"runtime" doc:"the real OCI runtime"`
 	Policy  Policy  `toml:"policy" doc:"which policies hold"`
 	Audit   Audit   `toml:"audit" doc:"receipts"`
+	Ledger  Ledger  `toml:"ledger" doc:"what is kept of containers that live"`
 	Trust   Trust   `toml:"trust" doc:"what of a container's own metadata policies may select by"`
 }
 
@@ -43,6 +44,7 @@ type Config struct {
 type Runtime struct {
 	Path     string            `toml:"path" doc:"absolute path; by default the first of a fixed list that exists"`
 	Handlers map[string]string `toml:"handlers" doc:"absolute path by the name that runward is called by"`
+	Grammar  string            `toml:"grammar" doc:"how the real runtime reads its arguments: auto (by its file's name; of runc, only what every version reads in the same way), runc-v1 (runc 1.1 to 1.5), runc-v3 (runc 1.6), crun, youki or runsc; a runtime of handlers goes by its own name, unless it is a runc and this says which"`
 }
 
 // Policy says what holds where no policy file does.
@@ -54,7 +56,13 @@ type Policy struct {
 type Audit struct {
 	Receipts  string `toml:"receipts" doc:"absolute path of the receipts file"`
 	Sync      string `toml:"sync" doc:"none: the kernel writes receipts to the disk within about 30 seconds, and a power cut may lose the newest; data: each is on the disk before its container starts, which costs every create one fdatasync (measured: 0.3 to 1.3 ms more on a virtual disk)"`
+	Exec      string `toml:"exec" doc:"changed: receipts of processes that join a container only where they have a terminal or something was found, so that the kubelet's probes do not fill the disk; all: of every one"`
 	OnFailure string `toml:"on_failure" doc:"deny, or allow: start the container though its receipt cannot be written"`
+}
+
+// Ledger says what holds where nothing was kept.
+type Ledger struct {
+	Missing string `toml:"missing" doc:"for exec and update of a container about which no decision is kept (created before runward was installed, or before /run was cleared): rebuild, its bound is what its runtime's state says it was given; or deny"`
 }
 
 // Trust lists, by engine, keys that selectors may use.
@@ -84,8 +92,10 @@ func ProfileDirs() []string {
 func Default() *Config {
 	return &Config{
 		Version: 1, Mode: "enforce",
-		Policy: Policy{Unselected: "baseline"},
-		Audit:  Audit{Receipts: filepath.Join(LogDir, "receipts.jsonl"), Sync: "none", OnFailure: "deny"},
+		Runtime: Runtime{Grammar: "auto"},
+		Policy:  Policy{Unselected: "baseline"},
+		Audit:   Audit{Receipts: filepath.Join(LogDir, "receipts.jsonl"), Sync: "none", Exec: "changed", OnFailure: "deny"},
+		Ledger:  Ledger{Missing: "rebuild"},
 	}
 }
 
@@ -140,7 +150,10 @@ func (c *Config) check(doc *tomlfile.Doc) error {
 	}
 	checks := []error{
 		oneOf(c.Mode, []any{"mode"}, "enforce", "audit", "off"),
+		oneOf(c.Runtime.Grammar, []any{"runtime", "grammar"}, "auto", "runc-v1", "runc-v3", "crun", "youki", "runsc"),
 		oneOf(c.Audit.Sync, []any{"audit", "sync"}, "none", "data"),
+		oneOf(c.Audit.Exec, []any{"audit", "exec"}, "changed", "all"),
+		oneOf(c.Ledger.Missing, []any{"ledger", "missing"}, "rebuild", "deny"),
 		oneOf(c.Audit.OnFailure, []any{"audit", "on_failure"}, "deny", "allow"),
 		absolute(c.Runtime.Path, "runtime", "path"),
 		absolute(c.Audit.Receipts, "audit", "receipts"),

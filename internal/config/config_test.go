@@ -20,6 +20,8 @@ func TestLoad(t *testing.T) {
 		{"mode = 'on'", `:1:1: mode: want enforce or audit or off, found "on"`},
 		{"version = 2", ":1:1: version 2 is not known to this runward; it reads version 1"},
 		{"[runtime]\npath = 'runc'", `:2:1: path: want an absolute path, found "runc"`},
+		{"[runtime]\ngrammar = 'runc-v3'", ""},
+		{"[runtime]\ngrammar = 'runc'", `:2:1: grammar: want auto or runc-v1 or runc-v3 or crun or youki or runsc, found "runc"`},
 		{"[runtime.handlers]\nx = 'bin/runc'", `:2:1: x: want an absolute path, found "bin/runc"`},
 		{"[audit]\nreceipts = ''", ":2:1: receipts: want an absolute path"},
 		{"[audit]\nsync = 'always'", `:2:1: sync: want none or data, found "always"`},

@@ -107,6 +107,9 @@ func ownerOf(from origin, key, value string) string {
 			return "containerd's CRI"
 		}
 	case strings.HasPrefix(key, "io.kubernetes.cri-o."):
+		if crioOrder(key) {
+			return ""
+		}
 		if from.engine != crio && !(from.engine == podman && podmanWrites(key)) {
 			return "CRI-O"
 		}
@@ -128,6 +131,19 @@ func ownerOf(from origin, key, value string) string {
 		}
 	}
 	return ""
+}
+
+// crioOrder tells which of CRI-O's keys are a pod's to write, where the node
+// allows it (crio.conf, allowed_annotations): they say what a container is to
+// be given, not who it is.
+func crioOrder(key string) bool {
+	key, _, _ = strings.Cut(strings.TrimPrefix(key, "io.kubernetes.cri-o."), "/")
+	switch key {
+	case "Devices", "DisableFIPS", "LinkLogs", "PlatformRuntimePath", "PodLinuxOverhead", "PodLinuxResources", "ShmSize", "TrySkipVolumeSELinuxLabel",
+		"cgroup2-mount-hierarchy-rw", "seccompNotifierAction", "umask", "userns-mode":
+		return true
+	}
+	return strings.HasPrefix(key, "UnifiedCgroup")
 }
 
 // podmanWrites tells which of CRI-O's keys Podman uses too; in pods that came

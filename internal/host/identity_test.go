@@ -86,6 +86,9 @@ func TestIdentify(t *testing.T) {
 			Kind:     "container",
 			Conflict: `annotation "io.kubernetes.cri-o.ContainerType" is CRI-O's to write, and the engine is docker`,
 		}},
+		{"podman with what CRI-O lets pods ask for: orders, no identity", ofPodman, words{
+			"io.kubernetes.cri-o.Devices": "/dev/sda", "io.kubernetes.cri-o.userns-mode": "auto", "io.kubernetes.cri-o.UnifiedCgroup.app": "memory.max=max",
+		}, policy.Identity{Kind: "container"}},
 		{"podman with a key of CRI-O's that it does not write", ofPodman, words{"io.kubernetes.cri-o.Namespace": "x"}, policy.Identity{
 			Kind:     "container",
 			Conflict: `annotation "io.kubernetes.cri-o.Namespace" is CRI-O's to write, and the engine is podman`,

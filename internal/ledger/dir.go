@@ -25,7 +25,7 @@ func openDir(dir string) (int, error) {
 		unix.Close(fd)
 		return -1, err
 	}
-	if err := private(&st); err != nil {
+	if err := private(st.Uid, st.Mode); err != nil {
 		unix.Close(fd)
 		return -1, err
 	}
@@ -41,52 +41,15 @@ func lock(fd int) error {
 	}
 }
 
-func private(st *unix.Stat_t) error {
-	if st.Uid != uint32(os.Geteuid()) {
+// private refuses what others could have written.
+func private(uid, mode uint32) error {
+	if uid != uint32(os.Geteuid()) {
 		return errors.New("it belongs to another user; remove it")
 	}
-	if st.Mode&0o022 != 0 {
+	if mode&0o022 != 0 {
 		return errors.New("others can write it; remove it")
 	}
 	return nil
-}
-
-// readFile reads a regular file of at most limit bytes, or its first bytes.
-func readFile(dirfd int, name string, first, limit int64, mine bool) ([]byte, error) {
-	fd, err := unix.Openat(dirfd, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer unix.Close(fd)
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return nil, err
-	}
-	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size > limit {
-		return nil, errors.New("it is no regular file, or too large")
-	}
-	if mine {
-		if err := private(&st); err != nil {
-			return nil, err
-		}
-	}
-	return readSome(fd, make([]byte, min(st.Size, first)))
-}
-
-// readSome fills buf, or what of it there is.
-func readSome(fd int, buf []byte) ([]byte, error) {
-	for have := 0; ; {
-		n, err := unix.Read(fd, buf[have:])
-		switch {
-		case errors.Is(err, unix.EINTR):
-		case err != nil:
-			return nil, err
-		default:
-			if have += n; n == 0 || have == len(buf) {
-				return buf[:have], nil
-			}
-		}
-	}
 }
 
 // An opError is one line: which container, where, what went wrong.

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/runward/runward/internal/state"
 )
 
 // Forget removes the entry of a container that the runtime is about to delete.
@@ -34,7 +36,7 @@ func Forget(dir, root, id string, force bool) error {
 // ended tells whether an unforced delete of the runtime would succeed, or the
 // container is gone already and nobody is creating it.
 func ended(e *Entry) bool {
-	creating := alive(e.Creator, e.CreatorStart) // before the look at the state: a creator that is gone has made it, if ever
+	creating := state.Alive(e.Creator, e.CreatorStart) // before the look at the state: a creator that is gone has made it, if ever
 	switch readState(e.Root, e.ID) {
 	case stateAbsent:
 		return !creating && ownState(e.Runtime)
@@ -91,7 +93,7 @@ func garbage(fd int, name string, old bool) bool {
 		return false
 	}
 	e, err := load(fd, name)
-	if err != nil || !ownState(e.Runtime) || alive(e.Creator, e.CreatorStart) || hasState(e.Root, e.ID) {
+	if err != nil || !ownState(e.Runtime) || state.Alive(e.Creator, e.CreatorStart) || hasState(e.Root, e.ID) {
 		return false
 	}
 	ours, err := pidNamespace()

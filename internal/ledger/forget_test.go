@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/runward/runward/internal/state"
 )
 
 // runtime is the real runc, on a root of its own.
@@ -139,9 +141,9 @@ func awaitEnd(t *testing.T, pid int) {
 }
 
 func TestForgetByState(t *testing.T) {
-	self, err := readStat(os.Getpid())
+	self, err := state.ReadStat(os.Getpid())
 	must(t, err)
-	me, start := strconv.Itoa(os.Getpid()), strconv.FormatUint(self.start, 10)
+	me, start := strconv.Itoa(os.Getpid()), strconv.FormatUint(self.Start, 10)
 	runc := func(pid, start string) string {
 		return `{"id":"a","init_process_pid":` + pid + `,"init_process_start":` + start + `,"created":"x","config":{}}`
 	}

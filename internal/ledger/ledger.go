@@ -7,6 +7,9 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/runward/runward/internal/owner"
+	"github.com/runward/runward/internal/state"
 )
 
 const tempPrefix = ".new-"
@@ -30,11 +33,11 @@ func put(dir string, e *Entry) error {
 		return err
 	}
 	e.Creator = os.Getpid()
-	self, err := readStat(e.Creator)
+	self, err := state.ReadStat(e.Creator)
 	if err != nil {
 		return err
 	}
-	e.CreatorStart = self.start
+	e.CreatorStart = self.Start
 	if e.CreatorNS, err = pidNamespace(); err != nil {
 		return err
 	}
@@ -92,7 +95,7 @@ func underWay(fd int, name string, e *Entry) bool {
 		return false // none, or none that anybody could use
 	}
 	mine := old.Creator == e.Creator && old.CreatorStart == e.CreatorStart
-	return !mine && alive(old.Creator, old.CreatorStart)
+	return !mine && state.Alive(old.Creator, old.CreatorStart)
 }
 
 // Get returns the entry of a container, or ErrNotFound. One that cannot be
@@ -129,7 +132,7 @@ func get(dir, root, id string) (*Entry, error) {
 }
 
 func load(fd int, name string) (*Entry, error) {
-	data, err := readFile(fd, name, maxEntry+1, maxEntry+1, true)
+	data, err := owner.ReadAt(fd, name, maxEntry+1, maxEntry+1, private)
 	if err != nil {
 		return nil, err
 	}

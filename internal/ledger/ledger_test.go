@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/runward/runward/internal/state"
 	"pgregory.net/rapid"
 
 	"github.com/runward/runward/policy"
@@ -206,14 +208,14 @@ func TestPutKeepsTheLiving(t *testing.T) {
 		must(t, os.MkdirAll(dir, 0o700))
 		must(t, os.WriteFile(filepath.Join(dir, name), data, 0o600))
 	}
-	other, err := readStat(os.Getppid())
+	other, err := state.ReadStat(os.Getppid())
 	must(t, err)
 
-	store(os.Getppid(), other.start)
+	store(os.Getppid(), other.Start)
 	if err := Put(dir, entry(root, "a")); !errors.Is(err, ErrExists) {
 		t.Errorf("another create is under way: %v", err)
 	}
-	store(os.Getppid(), other.start+1)
+	store(os.Getppid(), other.Start+1)
 	if err := Put(dir, entry(root, "a")); err != nil {
 		t.Errorf("the creator is gone, its pid another's: %v", err)
 	}
@@ -330,21 +332,6 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-func FuzzRuntimeState(f *testing.F) {
-	f.Add([]byte(`{"id":"x","init_process_pid":12,"init_process_start":34,"created":"2026"`))
-	f.Add([]byte(`{ "pid": 1, "process-start-time": 2 }`))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		dir := t.TempDir()
-		must(t, os.WriteFile(filepath.Join(dir, "state.json"), data, 0o600))
-		fd, err := unix.Open(dir, dirFlags, 0)
-		must(t, err)
-		defer unix.Close(fd)
-		if pid, start, ok := runcInit(fd, "x"); ok && (pid <= 0 || start == 0) {
-			t.Error(pid, start)
-		}
-	})
-}
-
 func shm(b *testing.B) (dir, root string) {
 	base, err := os.MkdirTemp("/dev/shm", "ledger")
 	must(b, err)
@@ -382,10 +369,10 @@ func BenchmarkForget(b *testing.B) {
 	dir, root := shm(b)
 	must(b, Put(dir, entry(root, "a")))
 	must(b, os.Mkdir(filepath.Join(root, "a"), 0o700))
-	self, err := readStat(os.Getpid())
+	self, err := state.ReadStat(os.Getpid())
 	must(b, err)
 	must(b, os.WriteFile(filepath.Join(root, "a", "state.json"), []byte(`{"id":"a","init_process_pid":`+strconv.Itoa(os.Getpid())+
-		`,"init_process_start":`+strconv.FormatUint(self.start, 10)+`,"x":"`+strings.Repeat("x", 60000)+`"}`), 0o600))
+		`,"init_process_start":`+strconv.FormatUint(self.Start, 10)+`,"x":"`+strings.Repeat("x", 60000)+`"}`), 0o600))
 	for b.Loop() {
 		must(b, Forget(dir, root, "a", false))
 	}

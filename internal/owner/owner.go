@@ -95,18 +95,9 @@ func Read(path string, limit int64) ([]byte, error) {
 	if err := check(path, &st); err != nil {
 		return nil, err
 	}
-	text := make([]byte, st.Size)
-	for n := 0; n < len(text); {
-		more, err := syscall.Read(fd, text[n:])
-		switch {
-		case errors.Is(err, syscall.EINTR):
-		case err != nil:
-			return nil, err
-		case more == 0:
-			return nil, errors.New("it changed while it was read")
-		default:
-			n += more
-		}
+	text, err := ReadSome(fd, make([]byte, st.Size))
+	if err == nil && int64(len(text)) < st.Size {
+		err = errors.New("it changed while it was read")
 	}
-	return text, nil
+	return text, err
 }

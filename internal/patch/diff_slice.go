@@ -17,7 +17,7 @@ func (d *differ) elements(cur jsondoc.Value, t reflect.Value) {
 	case reflect.Struct, reflect.Map, reflect.Slice, reflect.Pointer, reflect.Interface:
 		return
 	}
-	if ops := len(d.ops) - first; ops > 8 && ops > t.Len()/2 {
+	if ops := len(d.ops) - first; ops > 8 && ops > t.Len()/2 && !d.secret() {
 		d.ops = d.ops[:first]
 		d.put("replace", t)
 	}
@@ -59,6 +59,10 @@ func (d *differ) each(cur jsondoc.Value, t reflect.Value) {
 		d.grow(m)
 	}
 }
+
+// secret tells whether what is here should not stand in a patch, which is in
+// receipts: of an environment only what goes is said, up to many.
+func (d *differ) secret() bool { return string(d.path) == "/process/env" }
 
 func (d *differ) element(i int, cur jsondoc.Value, t reflect.Value) {
 	n := d.enter(strconv.Itoa(i))

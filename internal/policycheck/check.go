@@ -135,7 +135,7 @@ func (c *checker) examined(x policyfile.Examined, rules []policy.Rule) {
 	c.policies = append(c.policies, p)
 	f.Name, f.Mode, f.Extends, f.Exceptions = p.Name, p.Mode.String(), p.extends, len(p.Exceptions)
 	for i := range p.Select {
-		f.Select = append(f.Select, describe(&p.Select[i]))
+		f.Select = append(f.Select, Describe(&p.Select[i]))
 	}
 	for i := range rules {
 		if _, ok := p.Rules[rules[i].ID]; ok {
@@ -160,8 +160,8 @@ func (c *checker) warn(p decoded, path []any, msg string) {
 	c.report.Problems = append(c.report.Problems, ProblemOf(Warning, p.File, p.doc.Errorf(path, msg)))
 }
 
-// describe says what a selector wants, in a line.
-func describe(s *policy.Selector) string {
+// Describe says what a selector wants, in a line.
+func Describe(s *policy.Selector) string {
 	var parts []string
 	for _, f := range fields(s) {
 		if len(f.globs) > 0 {

@@ -80,6 +80,12 @@ func TestCheck(t *testing.T) {
 			[]string{`warning /p/b.toml:2:1: this policy extends no profile: a container that it alone selects is held to its 1 rule(s) and to nothing else; write extends = ["baseline"] if that is not meant`},
 		},
 		{
+			"nothing is enforced", complete,
+			[]string{base + "mode = \"audit\"\n"},
+			[]string{"note no installed policy enforces: containers that they select start as they are; what is enforced where no policy is installed (policy.unselected in runward.toml) does not hold for them"},
+		},
+		{"nor was it before", Node{Complete: true, Unselected: "allow"}, []string{base + "mode = \"audit\"\n"}, nil},
+		{
 			"an exception that ended", complete,
 			[]string{base + "[[exception]]\nrules = [\"seccomp\"]\nmatch = { pod = [\"a\"] }\nreason = \"r\"\nexpires = 2027-01-15\n"},
 			[]string{`warning /p/a.toml:8:1: this exception ended on 2027-01-15 and no longer lets anything pass; renew it or take it out`},

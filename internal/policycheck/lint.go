@@ -134,7 +134,15 @@ func (c *checker) together() {
 				strconv.Itoa(len(p.Rules))+" rule(s) and to nothing else; write extends = [\"baseline\"] if that is not meant")
 		}
 	}
-	if everything || !c.node.Complete || c.report.Count(Error) > 0 {
+	if !c.node.Complete || c.report.Count(Error) > 0 {
+		return
+	}
+	enforces := func(p decoded) bool { return p.Mode == policy.Enforce }
+	if len(c.policies) > 0 && c.node.Unselected != "allow" && !slices.ContainsFunc(c.policies, enforces) {
+		c.report.Problems = append(c.report.Problems, Problem{Severity: Note, Message: "no installed policy enforces: containers that they select start as they are; " +
+			`what is enforced where no policy is installed (policy.unselected in runward.toml) does not hold for them`})
+	}
+	if everything {
 		return
 	}
 	c.report.Unselected = c.node.Unselected

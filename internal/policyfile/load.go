@@ -314,3 +314,8 @@ func BuiltInAlone(name string, rules []policy.Rule) (p *policy.Policy, extends [
 	})
 	return p, extends, err
 }
+
+// BuiltInExtend finds built-in profiles for Parse, and no others.
+func BuiltInExtend(rules []policy.Rule) func(name string) (*policy.Policy, error) {
+	return func(name string) (*policy.Policy, error) { return BuiltIn(name, rules) }
+}

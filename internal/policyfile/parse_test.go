@@ -23,7 +23,7 @@ func TestParseRefuses(t *testing.T) {
 		{"version = 1", `p.toml: no name: write name = "..." at the top; receipts and refusals name the policy by it`},
 		{"version = 1\nname = 'a b'", `p.toml:2:1: name: no spaces, "+" or "|"`},
 		{head + "mode = 'Enforce'", `p.toml:3:1: mode: want enforce, audit or off, found "Enforce"`},
-		{head + "extends = ['baselin']", `p.toml:3:1: extends: no profile is called "baselin"; built in are baseline, restricted`},
+		{head + "extends = ['baselin']", `p.toml:3:1: extends: no profile is called "baselin"; built in are baseline, restricted, cis-docker, nist-800-190, hardened`},
 		{head + "[capabilites]", `p.toml:3:2: unknown key "capabilites"; did you mean "capabilities"?`},
 		{head + "[Capabilities]", `p.toml:3:2: unknown key "Capabilities"; did you mean "capabilities"?`},
 		{head + "capabilities = 1", `p.toml:3:1: capabilities: want a table [capabilities]`},

@@ -1,96 +1,28 @@
-// Package policytest gives tests the facts of a node as values: a facts.json
-// and a pretended file tree that resolves paths as the kernel would. It is for
-// tests only.
+// Package policytest has what tests of policies and rules share. It is for
+// tests only; the facts come from internal/pretend.
 package policytest
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
-	"time"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"github.com/runward/runward/internal/pretend"
 	"github.com/runward/runward/policy"
 )
 
-// facts is the layout of a facts.json. Everything may be left out.
-type facts struct {
-	Now      string          `json:"now"` // RFC 3339; 2026-01-01 unless said
-	Engine   string          `json:"engine"`
-	Handler  string          `json:"handler"`
-	Runtime  string          `json:"runtime"` // runc unless said
-	Bundle   string          `json:"bundle"`  // /run/bundle unless said
-	Identity policy.Identity `json:"identity"`
-	Rootless bool            `json:"rootless"`
-	CgroupV2 *bool           `json:"cgroup_v2"` // true unless said
-	Arch     string          `json:"arch"`      // amd64 unless said
-	Kernel   []int           `json:"kernel"`    // [6, 12] unless said
-	AppArmor struct {
-		Enabled bool     `json:"enabled"`
-		Loaded  []string `json:"loaded"`
-	} `json:"apparmor"`
-	SELinux bool `json:"selinux"`
+// Node, Tree and Call are those of internal/pretend.
+type (
+	Node = pretend.Node
+	Tree = pretend.Tree
+	Call = pretend.Call
+)
 
-	// NoLookup leaves out the file tree: Facts.Lookup is nil.
-	NoLookup bool `json:"no_lookup"`
-	// Paths are added to the default tree, or change it.
-	Paths map[string]Node `json:"paths"`
-}
+// Facts is pretend.Facts.
+func Facts(text []byte) (*policy.Facts, error) { return pretend.Facts(text) }
 
-// Facts reads a facts.json. Empty text gives a node with cgroup v2, without
-// AppArmor and SELinux, with the default tree.
-func Facts(text []byte) (*policy.Facts, error) {
-	f, _, err := FactsAndTree(text)
-	return f, err
-}
+// ParseCall is pretend.ParseCall.
+func ParseCall(text []byte) (Call, error) { return pretend.ParseCall(text) }
 
-// FactsAndTree is Facts for a test that goes on to change the tree.
-func FactsAndTree(text []byte) (*policy.Facts, *Tree, error) {
-	var in facts
-	if len(bytes.TrimSpace(text)) > 0 {
-		d := json.NewDecoder(bytes.NewReader(text))
-		d.DisallowUnknownFields()
-		if err := d.Decode(&in); err != nil {
-			return nil, nil, fmt.Errorf("facts.json: %w", err)
-		}
-	}
-	out := &policy.Facts{
-		Engine: in.Engine, Handler: in.Handler, Runtime: or(in.Runtime, "runc"), Bundle: or(in.Bundle, "/run/bundle"),
-		Identity: in.Identity, Rootless: in.Rootless, CgroupV2: in.CgroupV2 == nil || *in.CgroupV2,
-		Arch: or(in.Arch, "amd64"), Kernel: [2]int{6, 12},
-		Capabilities: 1<<41 - 1, SELinux: in.SELinux,
-	}
-	if len(in.Kernel) == 2 {
-		out.Kernel = [2]int(in.Kernel)
-	}
-	now, err := time.Parse(time.RFC3339, or(in.Now, "2026-01-01T00:00:00Z"))
-	if err != nil {
-		return nil, nil, fmt.Errorf("facts.json: now: %w", err)
-	}
-	out.Now = now.Unix()
-	out.AppArmor.Enabled = in.AppArmor.Enabled
-	out.AppArmor.Loaded = func(profile string) bool {
-		for _, p := range in.AppArmor.Loaded {
-			if p == profile {
-				return true
-			}
-		}
-		return false
-	}
-	tree := NewTree(out.Bundle)
-	for path, n := range in.Paths {
-		if err := tree.Add(path, n); err != nil {
-			return nil, nil, fmt.Errorf("facts.json: %w", err)
-		}
-	}
-	if !in.NoLookup {
-		out.Lookup = tree.Lookup
-	}
-	return out, tree, nil
-}
-
-func or(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
+// CallFacts is pretend.CallFacts.
+func CallFacts(call Call, spec *specs.Spec) (*policy.Facts, *Tree, error) {
+	return pretend.CallFacts(call, spec)
 }

@@ -6,6 +6,10 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
+// Locate returns the line and column, from 1, of the key that path leads to, or
+// 0 where it leads to none.
+func (d *Doc) Locate(path ...any) (line, column int) { return d.locate(path) }
+
 // locate finds the line and column of the key that path leads to, with the
 // one TOML parser there is: it searches for the shortest beginning of the
 // file, cut between lines, in which the parser finds the key. That costs some

@@ -8,7 +8,9 @@ import (
 	"reflect"
 	"sort"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/BurntSushi/toml"
 
@@ -45,20 +47,34 @@ func Parse(file string, text []byte) (*Doc, error) {
 	if err == nil {
 		return d, nil
 	}
-	e := &Error{File: file, Msg: err.Error()}
+	e := &Error{File: file, Msg: oneLine(err.Error())}
 	var parse toml.ParseError
 	if errors.As(err, &parse) {
-		e.Msg = parse.Message
+		e.Msg = oneLine(parse.Message)
 		e.Line, e.Column = parse.Position.Line, parse.Position.Col
 		e.Text = line(d.text, e.Line)
 	}
 	return nil, e
 }
 
+// oneLine spells out what would break a line: the parser repeats what it reads.
+func oneLine(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+			q := strconv.QuoteRuneToASCII(r)
+			b.WriteString(q[1 : len(q)-1])
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
 // Errorf returns an error at the key that path leads to. The path has the keys
 // and, for arrays of tables, the indexes from the root.
 func (d *Doc) Errorf(path []any, msg string) error {
-	e := &Error{File: d.File, Msg: msg}
+	e := &Error{File: d.File, Msg: oneLine(msg)}
 	e.Line, e.Column = d.locate(path)
 	e.Text = line(d.text, e.Line)
 	return e

@@ -7,7 +7,9 @@ import "embed"
 var files embed.FS
 
 // Names returns the names of the built-in profiles.
-func Names() []string { return []string{"baseline", "restricted"} }
+func Names() []string {
+	return []string{"baseline", "restricted", "cis-docker", "nist-800-190", "hardened"}
+}
 
 // Text returns the text of a built-in profile.
 func Text(name string) ([]byte, bool) {

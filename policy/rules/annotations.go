@@ -23,7 +23,7 @@ var Annotations = policy.NewRule(policy.Rule{
 	Title: "No annotation gives the runtime orders",
 	Doc: "Runtimes obey annotations: unit properties of systemd, options of CRIU, crun's run.oci.*, handlers of other runtimes, device injection. Users of Docker and Podman can set any of them. " +
 		"Annotations in those name spaces are taken out, except the exact ones that the engine itself adds. Keys that break the runtime's own records (bundle, or a key with = in it) are refused, " +
-		"and so is a claim to be another engine's container.",
+		"and so is a claim to be another engine's container. What containerd and CRI-O record of a pod stays, whatever the lists say.",
 	Since:   "0.1.0",
 	Default: policy.ActionRewrite,
 	Refs: []policy.Ref{
@@ -50,6 +50,9 @@ func checkAnnotations(e *policy.Eval, s *AnnotationsSettings) {
 	}
 	match := orDefault(func(key string) bool { return safeAnnotation(e, key) }, policy.Match)
 	for _, key := range names(e.Spec.Annotations) {
+		if engineRecord(e, key) {
+			continue
+		}
 		f := policy.Finding{
 			Pointer: member("/annotations", key),
 			Found:   quote(key),
@@ -68,6 +71,13 @@ func checkAnnotations(e *policy.Eval, s *AnnotationsSettings) {
 			e.Rewrite(f, dropAnnotation(key))
 		}
 	}
+}
+
+// engineRecord tells whether the key is one by which the engine that wrote it
+// knows the container: it reads it again, and so do other rules.
+func engineRecord(e *policy.Eval, key string) bool {
+	return strings.HasPrefix(key, "io.kubernetes.") && !strings.ContainsAny(key, "=\n\r\x00") && safeAnnotation(e, key) &&
+		(e.Facts.Engine == "containerd" || e.Facts.Engine == "cri-o")
 }
 
 func dropAnnotation(key string) func(*specs.Spec) {

@@ -22,8 +22,10 @@ var AppArmor = policy.NewRule(policy.Rule{
 	Title: "AppArmor confines the container",
 	Doc: `Where AppArmor is on, a container without a profile, with unconfined or with one that is not allowed gets the engine's default. A
 runtime cannot use a profile that is not loaded: then an unconfined or disallowed profile is refused, and an absent one,
-which is how engines without AppArmor support write it, is reported, or refused where required says so. Where AppArmor is off nothing is done.`,
+which is how engines without AppArmor support write it, is reported where no engine's profile is loaded, or refused where required says so
+or a policy names the profile to write. Where AppArmor is off nothing is done.`,
 	Since:   "0.1.0",
+	Exec:    true,
 	Default: policy.ActionRewrite,
 	Refs: []policy.Ref{
 		{Standard: "PSS baseline", ID: "AppArmor"}, {Standard: "CIS Docker 1.6", ID: "5.2"},
@@ -48,7 +50,7 @@ var engineProfiles = [...]struct{ engine, profile string }{
 
 func checkAppArmor(e *policy.Eval, s *AppArmorSettings) {
 	profile := e.Spec.Process.ApparmorProfile
-	if !e.Facts.AppArmor.Enabled || profileAllowed(s, profile) {
+	if !e.Facts.AppArmor.Enabled || profileAllowed(s, profile) || profile == "" && joins(e) {
 		return
 	}
 	f := policy.Finding{
@@ -68,10 +70,10 @@ func checkAppArmor(e *policy.Eval, s *AppArmorSettings) {
 	case name != "":
 		f.Wanted = "the profile " + name
 		e.Rewrite(f, func(spec *specs.Spec) { spec.Process.ApparmorProfile = name })
-	case profile == "" && !s.Required.On || e.Facts.Rootless:
+	case (profile == "" && !s.Required.On || e.Facts.Rootless) && !s.Profile.Set && !engineProfileLoaded(e.Facts):
 		e.Report(f)
 	default:
-		f.Hint += "; no default profile is loaded on this node"
+		f.Hint += "; no default profile that is allowed is loaded on this node"
 		e.Deny(f)
 	}
 }
@@ -95,6 +97,17 @@ func unconfinedProfile(profile string) bool {
 	return true
 }
 
+// engineProfileLoaded tells whether a profile could be written, were it not for
+// what policies allow.
+func engineProfileLoaded(facts *policy.Facts) bool {
+	for _, p := range engineProfiles {
+		if facts.AppArmor.Loaded != nil && facts.AppArmor.Loaded(p.profile) {
+			return true
+		}
+	}
+	return false
+}
+
 // defaultProfile returns the profile to write: the policy's, the engine's, or
 // where the engine is not known any engine's; loaded, and allowed.
 func defaultProfile(facts *policy.Facts, s *AppArmorSettings) string {
@@ -102,8 +115,10 @@ func defaultProfile(facts *policy.Facts, s *AppArmorSettings) string {
 		return facts.AppArmor.Loaded != nil && facts.AppArmor.Loaded(name) && profileAllowed(s, name)
 	}
 	if s.Profile.Set {
-		if usable(s.Profile.Value) {
-			return s.Profile.Value
+		for name := range s.Profile.Each {
+			if usable(name) {
+				return name
+			}
 		}
 		return ""
 	}

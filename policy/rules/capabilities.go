@@ -6,6 +6,7 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"github.com/runward/runward/internal/patch"
 	"github.com/runward/runward/policy"
 )
 
@@ -24,6 +25,7 @@ Names count in any letter case and without CAP_, as crun reads them; a name that
 The ambient and inheritable sets are emptied but for what ambient lists: through them a process that is not
 root hands powers to programs it starts (CVE-2022-29162, CVE-2022-27650).`,
 	Since:   "0.1.0",
+	Exec:    true,
 	Default: policy.ActionRewrite,
 	Refs: []policy.Ref{
 		{Standard: "PSS baseline", ID: "Capabilities"},
@@ -52,6 +54,12 @@ func (s *CapabilitiesSettings) Validate() error {
 }
 
 func checkCapabilities(e *policy.Eval, s *CapabilitiesSettings) {
+	if !joins(e) && !e.Has("/process/capabilities") {
+		e.RewriteRaw(policy.Finding{
+			Pointer: "/process/capabilities", Found: "no capabilities section: runc 1.3 and later would give all that they have", Wanted: "a section, if an empty one",
+			Hint: "write an empty capabilities section into config.json, which every engine does",
+		}, patch.Op{Op: "add", Path: "/process/capabilities", Value: patch.Raw("{}")})
+	}
 	allow := allowedCapabilities(s.Allow)
 	ambient := allow & allowedCapabilities(s.Ambient)
 	c := e.Spec.Process.Capabilities

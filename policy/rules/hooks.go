@@ -30,7 +30,7 @@ var Hooks = policy.NewRule(policy.Rule{
 	Title: "Only known programs of the host run for a container",
 	Doc: "A hook in config.json is a program of the host that the runtime runs as root. Each must be on the list, under exactly that path, a regular file of root's that nobody else can change, and so must every directory above it be. " +
 		"Docker up to 27 runs its own daemon's binary as libnetwork-setkey: it is known by where /proc/<pid>/exe leads. " +
-		"A hook that runs in the container's namespaces and has no environment of its own is given one: it would inherit the image's LD_PRELOAD (CVE-2025-23266).",
+		"A hook that runs in the container's namespaces and has no environment of its own is given one: it would inherit the image's LD_PRELOAD (CVE-2025-23266). From an environment that it has, variables that make a program load other code are taken out.",
 	Since:   "0.1.0",
 	Default: policy.ActionRewrite,
 	Refs:    []policy.Ref{{Standard: "CVE", ID: "2025-23266"}, {Standard: "MITRE ATT&CK", ID: "T1611"}},
@@ -76,6 +76,17 @@ func checkHook(e *policy.Eval, s *HooksSettings, l, i int) {
 		})
 		return
 	}
+	if kept := withoutLoader(h.Env); len(kept) < len(h.Env) {
+		e.Rewrite(policy.Finding{
+			Pointer: pointer + "/env",
+			Found:   "the hook " + quote(h.Path) + " with an environment that changes what its program loads",
+			Wanted:  "no " + loaderWords + " in it",
+			Hint:    "take these variables out where the hook is configured (CDI specification, hooks.d)",
+		}, func(spec *specs.Spec) {
+			(*hookLists(spec.Hooks)[l].list)[i].Env = kept
+		})
+		h = &(*hookLists(e.Spec.Hooks)[l].list)[i]
+	}
 	inContainer := list.name == "createContainer" || list.name == "startContainer"
 	if len(h.Env) > 0 || !inContainer && !s.SetEnv.On {
 		return
@@ -88,6 +99,24 @@ func checkHook(e *policy.Eval, s *HooksSettings, l, i int) {
 	}, func(spec *specs.Spec) {
 		(*hookLists(spec.Hooks)[l].list)[i].Env = []string{hookEnv}
 	})
+}
+
+const loaderWords = "LD_*, GLIBC_TUNABLES, GCONV_PATH, BASH_ENV, ENV, PYTHON*, PERL5*"
+
+// withoutLoader returns the environment without the variables by which a
+// program, or the shell or interpreter that it is for, loads other code.
+func withoutLoader(env []string) []string {
+	var kept []string
+	for _, v := range env {
+		name, _, _ := strings.Cut(v, "=")
+		switch {
+		case strings.HasPrefix(name, "LD_"), strings.HasPrefix(name, "PYTHON"), strings.HasPrefix(name, "PERL5"),
+			name == "GLIBC_TUNABLES", name == "GCONV_PATH", name == "BASH_ENV", name == "ENV":
+		default:
+			kept = append(kept, v)
+		}
+	}
+	return kept
 }
 
 // refusedHook says what is wanted in place of a hook; empty where it may run.
@@ -130,7 +159,7 @@ func safeHook(e *policy.Eval, list string, h *specs.Hook) bool {
 		return list != "startContainer"
 	case "/usr/bin/", "/usr/local/nvidia/toolkit/":
 		switch {
-		case list == "startContainer" || len(h.Args) < 2:
+		case list == "startContainer" || len(h.Args) < 2 || otherLdconfig(h.Args):
 			return false
 		case name == "nvidia-container-runtime-hook" || name == "nvidia-container-toolkit":
 			return h.Args[1] == "prestart"
@@ -141,6 +170,26 @@ func safeHook(e *policy.Eval, list string, h *specs.Hook) bool {
 		}
 	}
 	return isSetKey(e, list, h)
+}
+
+// otherLdconfig tells whether NVIDIA's hook is told to run another program than
+// the host's ldconfig, which it does as root.
+func otherLdconfig(args []string) bool {
+	for i, a := range args {
+		name, value, inOne := strings.Cut(a, "=")
+		if strings.TrimLeft(name, "-") != "ldconfig-path" {
+			continue
+		}
+		if !inOne && i+1 < len(args) {
+			value = args[i+1]
+		}
+		switch strings.TrimPrefix(value, "@") {
+		case "/sbin/ldconfig", "/sbin/ldconfig.real", "/usr/sbin/ldconfig", "/usr/sbin/ldconfig.real":
+		default:
+			return true
+		}
+	}
+	return false
 }
 
 // isSetKey tells whether the hook is how Docker up to 27 hands the network

@@ -149,16 +149,21 @@ func byType(f policy.File) reason {
 	case policy.Socket:
 		return reason{path.Dir(f.Path), "no socket: at its other end is a program of the host"}
 	case policy.Missing, policy.Directory, policy.Regular:
-		if kernelFS(f.FS) {
-			return reason{f.Path, "no file system of the kernel's (proc, sysfs, cgroup, debugfs and the like), wherever it is mounted"}
-		}
-		return reason{}
+		return byKernel(f)
 	default: // devices, FIFOs, and whatever else there may be
 		if harmlessSource(f) {
 			return reason{}
 		}
 		return reason{path.Dir(f.Path), "a directory or a regular file"}
 	}
+}
+
+// byKernel refuses file systems of the kernel's.
+func byKernel(f policy.File) reason {
+	if kernelFS(f.FS) {
+		return reason{f.Path, "no file system of the kernel's (proc, sysfs, cgroup, debugfs and the like), wherever it is mounted"}
+	}
+	return reason{}
 }
 
 // kernelFS tells by statfs' f_type (linux/magic.h).

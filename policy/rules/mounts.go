@@ -195,7 +195,7 @@ func checkWritable(e *policy.Eval, i int) {
 	found := "a writable " + m.Type + " at " + quote(m.Destination)
 	if m.Type == "cgroup" {
 		for n := range e.Spec.Linux.Namespaces {
-			if e.Spec.Linux.Namespaces[n].Type == specs.CgroupNamespace {
+			if ns := &e.Spec.Linux.Namespaces[n]; ns.Type == specs.CgroupNamespace && ns.Path == "" {
 				return // what it can write is its own
 			}
 		}
@@ -219,7 +219,10 @@ func storageOverlay(f *policy.Facts, options []string) bool {
 	for _, o := range options {
 		key, value, _ := strings.Cut(o, "=")
 		lower = lower || key == "lowerdir"
-		if !strings.Contains(value, "/") {
+		switch {
+		case strings.Contains(o, ","):
+			return false // the kernel reads two options there
+		case !strings.Contains(key, "dir") && !strings.Contains(value, "/"):
 			continue
 		}
 		for dir := range strings.SplitSeq(value, ":") {

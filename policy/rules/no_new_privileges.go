@@ -16,6 +16,7 @@ var NoNewPrivileges = policy.NewRule(policy.Rule{
 	Doc: `With noNewPrivileges set, set-user-id bits and file capabilities of programs in the image have no effect.
 Images that rely on sudo, su or ping with a set-user-id bit stop working; most others do not notice.`,
 	Since:   "0.1.0",
+	Exec:    true,
 	Default: policy.ActionRewrite,
 	Refs: []policy.Ref{
 		{Standard: "PSS restricted", ID: "Privilege Escalation"},

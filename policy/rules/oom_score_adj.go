@@ -43,6 +43,7 @@ var OOMScoreAdj = policy.NewRule(policy.Rule{
 	Doc: "Raises process.oomScoreAdj to the minimum. -1000 would exempt a process from the kernel's out-of-memory killer, " +
 		"so that the node's own services die in its place. An absent value is the engine's own and stays.",
 	Since:   "0.1.0",
+	Exec:    true,
 	Default: policy.ActionRewrite,
 	Refs:    []policy.Ref{{Standard: "CIS Docker 1.6", ID: "5.19"}},
 }, checkOOMScoreAdj)

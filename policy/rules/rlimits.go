@@ -55,6 +55,7 @@ var Rlimits = policy.NewRule(policy.Rule{
 	Doc: "Lowers the soft and hard values of process.rlimits to the maximum of their name. A limit that is absent is the engine's own, which the container inherits: " +
 		"it is added only for names that a policy gives. With nothing given, rtprio and nice are bounded where they are present, so that no process gets a higher priority than the engine's.",
 	Since:   "0.1.0",
+	Exec:    true,
 	Default: policy.ActionRewrite,
 	Refs:    []policy.Ref{{Standard: "CIS Docker 1.6", ID: "2.8"}, {Standard: "CIS Docker 1.6", ID: "5.19"}},
 }, checkRlimits)

@@ -90,7 +90,7 @@ func casesOf(t *testing.T, archive *txtar.Archive) []*testCase {
 		}
 		c := cases[len(cases)-1]
 		switch {
-		case file == "config.json":
+		case file == "config.json", file == "process.json": // the latter of an exec
 			c.config = f.Data
 		case file == "facts.json":
 			c.facts = f.Data
@@ -122,10 +122,13 @@ func (c *testCase) run(t *testing.T, archive *txtar.Archive) {
 		t.Fatal(err)
 	}
 	spec, err := policy.ParseSpec(c.config)
+	if facts.Verb == "exec" {
+		spec, err = policy.ParseProcess(c.config, facts.Ceiling)
+	}
 	if err != nil {
 		t.Fatalf("config.json: %v", err)
 	}
-	d := policy.Evaluate(set, rules.All, spec, facts)
+	d := judge(set, spec, facts)
 	checkFixpoint(t, set, spec, facts, d)
 	checkMessages(t, d)
 	got := describe(t, d)
@@ -136,6 +139,13 @@ func (c *testCase) run(t *testing.T, archive *txtar.Archive) {
 	if want := archive.Files[c.want].Data; !bytes.Equal(got, want) {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
+}
+
+func judge(set policy.Set, spec *policy.Spec, facts *policy.Facts) policy.Decision {
+	if facts.Verb == "exec" {
+		return policy.EvaluateExec(set, rules.All, spec, facts, facts.Ceiling)
+	}
+	return policy.Evaluate(set, rules.All, spec, facts)
 }
 
 func noProfiles(name string) (*policy.Policy, error) {
@@ -156,7 +166,7 @@ func checkFixpoint(t *testing.T, set policy.Set, spec *policy.Spec, facts *polic
 	if err != nil {
 		t.Fatalf("patched config.json: %v", err)
 	}
-	if again := policy.Evaluate(set, rules.All, patched, facts); again.Verdict != policy.Allow || len(again.Patch) > 0 {
+	if again := judge(set, patched, facts); again.Verdict != policy.Allow || len(again.Patch) > 0 {
 		t.Errorf("not a fixpoint: the patched config.json gives\n%s", describe(t, again))
 	}
 }

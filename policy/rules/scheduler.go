@@ -16,6 +16,7 @@ var Scheduler = policy.NewRule(policy.Rule{
 	Doc: `A real-time or deadline policy in process.scheduler, the real-time class in process.ioPriority, and real-time bandwidth in
 linux.resources.cpu let a container keep the host's own processes from running. They are taken out; ordinary policies and other I/O classes stay, nice values below 0 do not.`,
 	Since:   "0.1.0",
+	Exec:    true,
 	Default: policy.ActionRewrite,
 	Refs:    []policy.Ref{{Standard: "OCI runtime-spec 1.3", ID: "process.scheduler"}, {Standard: "CIS Docker 1.6", ID: "5.12"}},
 }, checkScheduler)

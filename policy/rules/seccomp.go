@@ -24,7 +24,7 @@ var Seccomp = policy.NewRule(policy.Rule{
 	Doc: `A container without a filter gets the default one: Moby's, specialised to the capabilities that remain after the
 capabilities rule. So does one whose filter refuses nothing: an empty object, no system calls, or a default action of ALLOW, LOG or TRACE, or one that is not known
 (an object with only architectures switches seccomp off without a word). Another profile is compared by what it lets through, not
-by its name: where that is something dangerous which the default refuses with these capabilities, the default takes its place.
+by its name: something dangerous that the default refuses with these capabilities is taken out of it, or let through under the default's conditions; what else it refuses it goes on refusing.
 Dangerous are the calls that load code into the kernel, make or join namespaces, mount, set the clock, open files
 by handle, reach other processes or keyrings, and old ones that nothing uses. Podman's, Buildah's and CRI-O's own profile lets through some of them, such as unshare and mount, and leaves
 them to the kernel's checks; under those engines it may. io_uring is in the profiles of Docker up to 24 and containerd up to 1.7 and
@@ -76,18 +76,26 @@ func checkSeccomp(e *policy.Eval, s *SeccompSettings) {
 	}
 	node := seccompNodeOf(e, s.Forbid)
 	if f.Found = unconfined(sc); f.Found != "" {
-		if !s.Required.On {
-			return
+		if s.Required.On {
+			node.refused = refusedCalls(sc)
+			e.Rewrite(f, func(spec *specs.Spec) { spec.Linux.Seccomp = node.profile() })
 		}
-	} else {
-		open := node.lets(e, sc, s.Strict.On)
-		if len(open) == 0 {
-			return
-		}
-		f.Found = "a seccomp profile that lets through " + several(open, 20)
-		f.Hint = "take these system calls out of the seccomp profile, or use the engine's default"
+		return
 	}
-	e.Rewrite(f, func(spec *specs.Spec) { spec.Linux.Seccomp = node.profile() })
+	open := node.lets(e, sc, s.Strict.On)
+	if len(open) == 0 {
+		return
+	}
+	f.Pointer = "/linux/seccomp/syscalls"
+	f.Found = "a seccomp profile that lets through " + several(open, 20)
+	f.Wanted = "a profile that lets through none of what the default refuses"
+	f.Hint = "take these system calls out of the seccomp profile, or use the engine's default"
+	narrowed := node.narrow(e, sc, s.Strict.On)
+	if len(narrowed) == 0 {
+		e.Deny(f)
+		return
+	}
+	e.Rewrite(f, func(spec *specs.Spec) { spec.Linux.Seccomp.Syscalls = narrowed })
 }
 
 // several lists words, at most n of them.

@@ -49,6 +49,64 @@ func (n *seccompNode) lets(e *policy.Eval, sc *specs.LinuxSeccomp, strict bool) 
 	return open
 }
 
+// narrow returns the profile's rules without what it lets through and should
+// not. A call that it let through whatever the arguments is let through as the
+// default profile does, if that has conditions for it.
+func (n *seccompNode) narrow(e *policy.Eval, sc *specs.LinuxSeccomp, strict bool) []specs.LinuxSyscall {
+	var out []specs.LinuxSyscall
+	var partly []string // calls to let through under the default's conditions
+	containers := e.Facts.Engine == "podman" || e.Facts.Engine == "buildah" || e.Facts.Engine == "cri-o"
+	for i := range sc.Syscalls {
+		call := sc.Syscalls[i]
+		if !refuses(call.Action) {
+			var names []string
+			for _, name := range call.Names {
+				switch {
+				case !n.wrong(name, call.Args, containers, strict):
+					names = append(names, name)
+				case len(call.Args) == 0 && !inList(partly, name) && !n.forbids(name):
+					partly = append(partly, name)
+				}
+			}
+			call.Names = names
+		}
+		if len(call.Names) > 0 {
+			out = append(out, call)
+		}
+	}
+	for _, name := range partly {
+		out = append(out, n.rulesFor(name)...)
+	}
+	return out
+}
+
+// rulesFor are the default profile's rules for one call.
+func (n *seccompNode) rulesFor(name string) []specs.LinuxSyscall {
+	var out []specs.LinuxSyscall
+	for i := range mobyGroups {
+		g := &mobyGroups[i]
+		if !sortedHas(g.names, name) || !n.holds(g, false) {
+			continue
+		}
+		out = append(out, g.rule([]string{name}))
+	}
+	return out
+}
+
+// refusedCalls are those that a profile refuses by name, whatever the arguments.
+func refusedCalls(sc *specs.LinuxSeccomp) []string {
+	if sc == nil {
+		return nil
+	}
+	var names []string
+	for i := range sc.Syscalls {
+		if call := &sc.Syscalls[i]; refuses(call.Action) && len(call.Args) == 0 {
+			names = append(names, call.Names...)
+		}
+	}
+	return names
+}
+
 func (n *seccompNode) wrong(name string, args []specs.LinuxSeccompArg, containers, strict bool) bool {
 	if n.forbids(name) {
 		return true

@@ -39,6 +39,8 @@ type seccompNode struct {
 	arch   *mobyArch
 	kernel [2]int // zero: not known
 	forbid policy.Forbid
+
+	refused []string // what the profile before refused, and the one to write goes on refusing
 }
 
 func seccompNodeOf(e *policy.Eval, forbid policy.Forbid) seccompNode {
@@ -100,26 +102,32 @@ func (n *seccompNode) profile() *specs.LinuxSeccomp {
 		if !n.holds(g, false) {
 			continue
 		}
-		call := specs.LinuxSyscall{Names: n.permitted(g), Action: g.action, Args: g.args}
-		if g.errno != 0 {
-			errno := g.errno
-			call.ErrnoRet = &errno
-		}
-		if len(call.Names) > 0 {
-			p.Syscalls = append(p.Syscalls, call)
+		if names := n.permitted(g); len(names) > 0 {
+			p.Syscalls = append(p.Syscalls, g.rule(names))
 		}
 	}
 	return p
 }
 
-// permitted are the group's names but for those that the policy forbids.
+// rule is the group's rule for some of its names.
+func (g *mobyGroup) rule(names []string) specs.LinuxSyscall {
+	call := specs.LinuxSyscall{Names: names, Action: g.action, Args: g.args}
+	if g.errno != 0 {
+		errno := g.errno
+		call.ErrnoRet = &errno
+	}
+	return call
+}
+
+// permitted are the group's names but for those that the policy forbids or the
+// profile before refused.
 func (n *seccompNode) permitted(g *mobyGroup) []string {
-	if len(n.forbid.Lists) == 0 || g.action != specs.ActAllow {
+	if len(n.forbid.Lists)+len(n.refused) == 0 || g.action != specs.ActAllow {
 		return g.names
 	}
 	var names []string
 	for _, name := range g.names {
-		if !n.forbids(name) {
+		if !n.forbids(name) && !inList(n.refused, name) {
 			names = append(names, name)
 		}
 	}

@@ -23,6 +23,7 @@ their own, and a level that does not reach other containers' categories (no rang
 SELinux is off, where runtimes refuse them anyway; that is reported. A process without a label where SELinux is
 on runs in the engine's domain; that is reported, or refused where required says so: a label cannot be invented, its level belongs to the engine.`,
 	Since:   "0.1.0",
+	Exec:    true,
 	Default: policy.ActionDeny,
 	Refs: []policy.Ref{
 		{Standard: "PSS baseline", ID: "SELinux"}, {Standard: "CIS Docker 1.6", ID: "5.3"},
@@ -56,7 +57,7 @@ func checkSELinux(e *policy.Eval, s *SELinuxSettings) {
 	}
 	checkLabel(e, "/process/selinuxLabel", process, "system_r", s.Types)
 	checkLabel(e, "/linux/mountLabel", mount, "object_r", s.MountTypes)
-	if e.Facts.SELinux && process == "" {
+	if e.Facts.SELinux && process == "" && !joins(e) {
 		f := policy.Finding{
 			Pointer: "/process/selinuxLabel", Found: "no SELinux label: the container runs in the engine's domain",
 			Wanted: "a label with the type " + s.Types.String(), Hint: "take out --security-opt label=disable, and switch SELinux on in the engine's configuration",

@@ -26,6 +26,14 @@ func member(pointer, name string) string {
 	return pointer + "/" + jsondoc.EscapePointer(name)
 }
 
+// oneOfThese is an allow-list as what is wanted.
+func oneOfThese(a policy.AllowList) string {
+	if text := a.String(); text != "none" {
+		return "one of " + text
+	}
+	return "none of this kind"
+}
+
 // orDefault matches an item of an allow-list: the word default by the rule's
 // safe list, the others by match.
 func orDefault(safe func(value string) bool, match func(item, value string) bool) func(item, value string) bool {

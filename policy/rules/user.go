@@ -23,9 +23,10 @@ var User = policy.NewRule(policy.Rule{
 	Title: "The container does not run as root",
 	Doc: `process.user.uid, where absent 0, must not be the host's root. A user namespace that maps it to another
 id is enough. No user id is invented: files in the image belong to somebody; only where a policy names uid
-is it used. Root's group in gid or additionalGids opens files that belong to group root; it is reported, since images
+is it used. The sandbox of a pod runs the node's own image, which only waits: root there is reported. Root's group in gid or additionalGids opens files that belong to group root; it is reported, since images
 made for OpenShift use it on purpose, and taken from additionalGids where no_root_group asks for it.`,
 	Since:   "0.1.0",
+	Exec:    true,
 	Default: policy.ActionRewrite,
 	Refs: []policy.Ref{
 		{Standard: "PSS restricted", ID: "Running as Non-root"},
@@ -68,9 +69,13 @@ func checkUser(e *policy.Eval, s *UserSettings) {
 			Wanted:  "a user other than root",
 			Hint:    "set securityContext.runAsUser (docker, podman: --user), or USER with a number in the Dockerfile",
 		}
-		if !s.UID.Set {
+		switch {
+		case e.Facts.Identity.Kind == "sandbox":
+			f.Hint = "use a pause image of Kubernetes' own, which runs as 65535"
+			e.Report(f)
+		case !s.UID.Set:
 			e.Deny(f)
-		} else {
+		default:
 			f.Wanted = "user " + s.UID.Value.String()
 			uid, gid := uint32(s.UID.Value), uint32(s.GID.Value)
 			e.Rewrite(f, func(spec *specs.Spec) {

@@ -18,6 +18,7 @@ var WorkingDirectory = policy.NewRule(policy.Rule{
 	Doc: `process.cwd must be absolute and lead neither into /proc nor /sys nor /dev/fd: through /proc/self/fd/7 a
 container started by runc up to 1.1.11 began in a directory of the host's.`,
 	Since:   "0.1.0",
+	Exec:    true,
 	Default: policy.ActionDeny,
 	Refs:    []policy.Ref{{Standard: "CVE", ID: "2024-21626"}, {Standard: "MITRE ATT&CK", ID: "T1611"}},
 }, func(e *policy.Eval, _ *WorkingDirectorySettings) {

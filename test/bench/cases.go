@@ -43,6 +43,7 @@ const (
 	create               // and deleted out of the clock
 	life                 // create, start, its end, delete
 	parallel             // creates, 8 at a time
+	join                 // exec in one that was created before
 	memory               // create with a real runtime that only exits: peak memory
 )
 
@@ -75,6 +76,11 @@ func cases() []testCase {
 			targets:  []target{{of: "runward", over: "floor", added: 1.5}},
 		},
 		alone(),
+		{
+			name: "exec, runward alone (the real runtime only exits)", config: "25 KB", do: join,
+			variants: []variant{{name: "floor", program: bare}, {name: "runward", program: runward, node: "5, stub"}},
+			targets:  []target{{of: "runward", over: "floor", added: 2.5}},
+		},
 		{
 			name: "create, 25 KB config, receipts synced", config: "25 KB", do: create,
 			variants: []variant{plain, {name: "sync none", program: runward, node: "5", verdict: "allow"}, {name: "sync data", program: runward, node: "5, synced", verdict: "allow"}},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,6 +32,8 @@ func (l *lab) measure(c testCase, o options) (result, error) {
 			asked.argv = l.argv(v.program)
 			return millis(asked.state())
 		}
+	case join:
+		once = func(v variant) (float64, error) { return l.joinOne(c, v) }
 	case parallel:
 		const batch = 64
 		rounds, warmUp, unit = (o.creates+batch-1)/batch, min(warmUp, 1), "creates/s"
@@ -172,3 +175,28 @@ func (l *lab) checkVerdict(v variant) error {
 	}
 	return nil
 }
+
+// joinOne executes a process, as engines hand it over, in a container that the
+// variant has created.
+func (l *lab) joinOne(c testCase, v variant) (float64, error) {
+	b, err := l.container(v, c.config)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := b.create(); err != nil {
+		return 0, err
+	}
+	file := filepath.Join(b.bundle, "process.json")
+	if err := os.WriteFile(file, []byte(process), 0o600); err != nil {
+		return 0, err
+	}
+	took, err := b.run("exec", "--process", file, b.id)
+	if err != nil {
+		return 0, err
+	}
+	return millis(took, b.remove())
+}
+
+// process is one as containerd's CRI writes it for a probe.
+const process = `{"user":{"uid":0,"gid":0,"additionalGids":[0]},"args":["/bin/true"],"env":["PATH=/usr/bin:/bin","HOSTNAME=bench"],"cwd":"/",` +
+	`"capabilities":{"bounding":["CAP_CHOWN","CAP_KILL"],"effective":["CAP_CHOWN","CAP_KILL"],"permitted":["CAP_CHOWN","CAP_KILL"]},"noNewPrivileges":true,"oomScoreAdj":0}`

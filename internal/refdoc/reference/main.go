@@ -145,6 +145,8 @@ func kind(t reflect.Type) string {
 		return "deny-list: policies' lists unite"
 	case name == "Flag":
 		return "requirement: one policy's true is enough"
+	case name == "Permit":
+		return "`allow` or `deny`: one policy's deny is enough"
 	case strings.HasPrefix(name, "MaxTable"):
 		return "maxima by name: the smallest wins"
 	case strings.HasPrefix(name, "Max"):

@@ -58,8 +58,14 @@ func (c *Container) Try(runtime string) Result {
 // Do calls the runtime with the flags that engines put first, and then args: a verb, its flags, an id.
 func (c *Container) Do(runtime string, args ...string) Result {
 	c.t.Helper()
+	return c.DoStdin("", runtime, args...)
+}
+
+// DoStdin is Do for a verb that reads stdin.
+func (c *Container) DoStdin(stdin, runtime string, args ...string) Result {
+	c.t.Helper()
 	global := []string{"--root", c.Root, "--log", c.Log, "--log-format", "json"}
-	return Try(c.t, c.Dir, nil, runtime, append(global, args...)...)
+	return TryStdin(c.t, stdin, c.Dir, nil, runtime, append(global, args...)...)
 }
 
 // DefaultSpec is what engines ask for by default: the 14 capabilities of docker and containerd, five

@@ -41,6 +41,12 @@ const commandLimit = 2 * time.Minute
 // Only a command that cannot be started fails the test.
 func Try(t testing.TB, dir string, environment []string, name string, args ...string) Result {
 	t.Helper()
+	return TryStdin(t, "", dir, environment, name, args...)
+}
+
+// TryStdin is Try for a command that reads stdin.
+func TryStdin(t testing.TB, stdin, dir string, environment []string, name string, args ...string) Result {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), commandLimit)
 	defer cancel()
 	command := exec.CommandContext(ctx, name, args...)
@@ -50,6 +56,9 @@ func Try(t testing.TB, dir string, environment []string, name string, args ...st
 	command.WaitDelay = time.Second
 	var stdout, stderr bytes.Buffer
 	command.Stdout, command.Stderr = &stdout, &stderr
+	if stdin != "" {
+		command.Stdin = strings.NewReader(stdin)
+	}
 	err := command.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) && !errors.Is(err, exec.ErrWaitDelay) {

@@ -67,6 +67,7 @@ func (n *Node) put(name, text string) {
 // Receipt is what the tests read of a receipt.
 type Receipt struct {
 	ID        string `json:"id"`
+	Verb      string `json:"verb"`
 	Container string `json:"container"`
 	Engine    string `json:"engine"`
 	Identity  struct {

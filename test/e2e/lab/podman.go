@@ -56,6 +56,12 @@ func (p *Store) TryRun(args ...string) Result {
 	return p.try(append(append([]string{"run"}, p.RunOptions()...), args...)...)
 }
 
+// Try is any other command of podman's.
+func (p *Store) Try(args ...string) Result {
+	p.t.Helper()
+	return p.try(args...)
+}
+
 func (p *Store) try(args ...string) Result {
 	p.t.Helper()
 	command := p.Command(args...)

@@ -1,0 +1,67 @@
+package policyschema
+
+import (
+	"errors"
+	"reflect"
+
+	"github.com/runward/runward/internal/config"
+)
+
+// words are the settings of runward.toml that take one of some words.
+var words = map[string][]string{
+	"mode":             {"enforce", "audit", "off"},
+	"runtime.grammar":  {"auto", "runc-v1", "runc-v3", "crun", "youki", "runsc"},
+	"audit.sync":       {"none", "data"},
+	"audit.exec":       {"changed", "all"},
+	"audit.on_failure": {"deny", "allow"},
+	"ledger.missing":   {"rebuild", "deny"},
+}
+
+// Settings returns the schema of runward.toml.
+func Settings() (any, error) {
+	s, err := table(reflect.ValueOf(*config.Default()), "")
+	if err != nil {
+		return nil, err
+	}
+	s["$schema"], s["title"] = draft, "runward.toml"
+	s["description"] = "The node's own settings. Every key may be left out. https://github.com/runward/runward"
+	return s, nil
+}
+
+func table(v reflect.Value, prefix string) (object, error) {
+	properties := object{}
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		key := f.Tag.Get("toml")
+		p, err := field(v.Field(i), prefix+key)
+		if err != nil {
+			return nil, err
+		}
+		if f.Tag.Get("doc") == "" {
+			return nil, errors.New(prefix + key + " has no doc")
+		}
+		p["description"] = sentence(f.Tag.Get("doc"))
+		properties[key] = p
+	}
+	return object{"type": "object", "additionalProperties": false, "properties": properties}, nil
+}
+
+func field(v reflect.Value, key string) (object, error) {
+	switch kind := v.Kind(); {
+	case kind == reflect.Struct:
+		return table(v, key+".")
+	case kind == reflect.Int64 && key == "version":
+		return object{"const": v.Int()}, nil
+	case kind == reflect.String && words[key] != nil:
+		return object{"enum": words[key], "default": v.String()}, nil
+	case kind == reflect.String && v.String() != "":
+		return object{"type": "string", "default": v.String()}, nil
+	case kind == reflect.String:
+		return object{"type": "string"}, nil
+	case v.Type() == reflect.TypeFor[map[string]string]():
+		return object{"type": "object", "additionalProperties": object{"type": "string"}}, nil
+	case v.Type() == reflect.TypeFor[map[string][]string]():
+		return object{"type": "object", "additionalProperties": object{"type": "array", "items": object{"type": "string"}}}, nil
+	}
+	return nil, errors.New(key + " is of a type that is not known here: " + v.Type().String())
+}

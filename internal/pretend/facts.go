@@ -1,0 +1,100 @@
+// Package pretend gives the facts of a node as values: a facts.json and a
+// pretended file tree that resolves paths as the kernel would. Cases of policies
+// are judged with it, the same on every machine.
+package pretend
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/runward/runward/policy"
+)
+
+// facts is the layout of a facts.json. Everything may be left out.
+type facts struct {
+	Verb     string          `json:"verb"` // create unless said
+	Flags    []string        `json:"flags"`
+	Ceiling  *policy.Ceiling `json:"ceiling"`
+	Now      string          `json:"now"` // RFC 3339; 2026-01-01 unless said
+	Engine   string          `json:"engine"`
+	Handler  string          `json:"handler"`
+	Runtime  string          `json:"runtime"` // runc unless said
+	Bundle   string          `json:"bundle"`  // /run/bundle unless said
+	Identity policy.Identity `json:"identity"`
+	Rootless bool            `json:"rootless"`
+	CgroupV2 *bool           `json:"cgroup_v2"` // true unless said
+	Arch     string          `json:"arch"`      // amd64 unless said
+	Kernel   []int           `json:"kernel"`    // [6, 12] unless said
+	AppArmor struct {
+		Enabled bool     `json:"enabled"`
+		Loaded  []string `json:"loaded"`
+	} `json:"apparmor"`
+	SELinux bool `json:"selinux"`
+
+	// NoLookup leaves out the file tree: Facts.Lookup is nil.
+	NoLookup bool `json:"no_lookup"`
+	// Paths are added to the default tree, or change it.
+	Paths map[string]Node `json:"paths"`
+}
+
+// Facts reads a facts.json. Empty text gives a node with cgroup v2, without
+// AppArmor and SELinux, with the default tree.
+func Facts(text []byte) (*policy.Facts, error) {
+	f, _, err := FactsAndTree(text)
+	return f, err
+}
+
+// FactsAndTree is Facts for a test that goes on to change the tree.
+func FactsAndTree(text []byte) (*policy.Facts, *Tree, error) {
+	var in facts
+	if len(bytes.TrimSpace(text)) > 0 {
+		d := json.NewDecoder(bytes.NewReader(text))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&in); err != nil {
+			return nil, nil, fmt.Errorf("facts.json: %w", err)
+		}
+	}
+	out := &policy.Facts{
+		Verb: or(in.Verb, "create"), Flags: in.Flags, Ceiling: in.Ceiling,
+		Engine: in.Engine, Handler: in.Handler, Runtime: or(in.Runtime, "runc"), Bundle: or(in.Bundle, "/run/bundle"),
+		Identity: in.Identity, Rootless: in.Rootless, CgroupV2: in.CgroupV2 == nil || *in.CgroupV2,
+		Arch: or(in.Arch, "amd64"), Kernel: [2]int{6, 12},
+		Capabilities: 1<<41 - 1, SELinux: in.SELinux,
+	}
+	if len(in.Kernel) == 2 {
+		out.Kernel = [2]int(in.Kernel)
+	}
+	now, err := time.Parse(time.RFC3339, or(in.Now, "2026-01-01T00:00:00Z"))
+	if err != nil {
+		return nil, nil, fmt.Errorf("facts.json: now: %w", err)
+	}
+	out.Now = now.Unix()
+	out.AppArmor.Enabled = in.AppArmor.Enabled
+	out.AppArmor.Loaded = func(profile string) bool {
+		for _, p := range in.AppArmor.Loaded {
+			if p == profile {
+				return true
+			}
+		}
+		return false
+	}
+	tree := NewTree(out.Bundle)
+	for path, n := range in.Paths {
+		if err := tree.Add(path, n); err != nil {
+			return nil, nil, fmt.Errorf("facts.json: %w", err)
+		}
+	}
+	if !in.NoLookup {
+		out.Lookup = tree.Lookup
+	}
+	return out, tree, nil
+}
+
+func or(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}

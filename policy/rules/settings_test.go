@@ -1,0 +1,37 @@
+package rules_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/runward/runward/internal/policyfile"
+	"github.com/runward/runward/policy/rules"
+)
+
+// What can match nothing, or means something else than it says, is refused
+// when the policy is read.
+func TestSettingsRefused(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"[image]\nallow = ['nginx']", `want the registry as well: docker.io/library/nginx or **/nginx, found "nginx"`},
+		{"[image]\nforbid = ['library/nginx:1']", `want the registry as well`},
+		{"[image]\nforbid_digests = ['sha256:ab']", `forbid_digests: want sha256: and 64 digits, found "sha256:ab"`},
+		{"[image]\nunknown = true", `want "allow" or "deny"`},
+		{"[image]\nunknown = 'Deny'", `want "allow" or "deny"`},
+		{"[require_identity]\nfields = ['name_space']", `fields: "name_space" is not known; did you mean "namespace"?`},
+		{"[personality]\ndomains = ['linux']", `domains: "linux" is not known; did you mean "LINUX"?`},
+		{"[time_offsets]\nallow = ['realtime']", `allow: "realtime" is not known; known are monotonic, boottime`},
+		{"[memory_policy]\nmodes = ['MPOL_BINDS']", `modes: "MPOL_BINDS" is not known; did you mean "MPOL_BIND"?`},
+		{"[io_priority]\nlevel = 8", `level: want 0 to 7, found 8`},
+		{"[hostname]\nforbid = ['Node-*']", `want lower case and no dot at the end: "node-*", found "Node-*"`},
+		{"[hugepages]\nmax = { 2MiB = 0 }", `max: want the size of a page as the kernel writes it, for example 2MB or 1GB, found "2MiB"`},
+		{"[io_limits]\nread_bytes = { sda = 1 }", `read_bytes: want a disk as major:minor, for example "8:0", found "sda"`},
+		{"[io_limits]\nread_bytes = { \"08:0\" = 1 }", `found "08:0"`},
+		{"[io_limits]\nwrite_operations = { \"8:0\" = 0 }", `write_operations: 8:0: want more than 0`},
+		{"[io_limits]\nweight = 1001", `weight: want 10 to 1000, found 1001`},
+	} {
+		_, err := policyfile.Parse("p.toml", []byte("version = 1\nname = \"a\"\n"+c.text), rules.All, noProfiles)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s\n got %v\nwant %s", c.text, err, c.want)
+		}
+	}
+}

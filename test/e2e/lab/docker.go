@@ -1,0 +1,85 @@
+package lab
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Engine is a dockerd of the test's own, with its own containerd, without a
+// network.
+type Engine struct {
+	t           testing.TB
+	dir, socket string
+	group       string // the cgroup around its containers
+}
+
+// Docker starts a dockerd that knows runtime as "runward", and loads the lab's
+// images.
+func Docker(t testing.TB, runtime string) *Engine {
+	t.Helper()
+	d := &Engine{t: t, dir: Dir(t), group: Name()}
+	d.socket = filepath.Join(d.dir, "docker.sock")
+	config := filepath.Join(d.dir, "daemon.json")
+	write(t, config, []byte("{}"), 0o600)
+	log, err := os.Create(filepath.Join(d.dir, "dockerd.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command(Tool(t, "dockerd"), "--config-file", config, "--host", "unix://"+d.socket,
+		"--data-root", filepath.Join(d.dir, "data"), "--exec-root", filepath.Join(d.dir, "exec"), "--pidfile", filepath.Join(d.dir, "pid"),
+		"--iptables=false", "--bridge=none", "--cgroup-parent", "/"+d.group, "--add-runtime", "runward="+runtime,
+		"--oom-score-adjust=0") // lowering its own needs CAP_SYS_RESOURCE
+	command.Stdout, command.Stderr = log, log
+	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- command.Wait() }()
+	t.Cleanup(func() {
+		for _, id := range strings.Fields(d.Try("ps", "--all", "--quiet").Stdout) {
+			d.Try("rm", "--force", id)
+		}
+		if err := command.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			t.Error(err)
+		}
+		<-ended
+		_ = log.Close()
+		removeCgroup(t, d.group)
+	})
+	poll := time.NewTicker(50 * time.Millisecond)
+	defer poll.Stop()
+	for end := time.After(time.Minute); d.Try("version").Code != 0; {
+		select {
+		case <-poll.C:
+		case <-ended:
+			ended <- nil
+			said, _ := os.ReadFile(log.Name())
+			t.Fatalf("dockerd ended at once:\n%s", said)
+		case <-end:
+			said, _ := os.ReadFile(log.Name())
+			t.Fatalf("dockerd does not answer:\n%s", said)
+		}
+	}
+	d.Try("load", "--quiet", "--input", ImageArchive(t, filepath.Join(d.dir, "images"))).want(t, "docker load")
+	return d
+}
+
+// TryRun is `docker run` under runward, without a network, with args: options,
+// image, command.
+func (d *Engine) TryRun(args ...string) Result {
+	d.t.Helper()
+	return d.Try(append([]string{"run", "--runtime", "runward", "--network", "none"}, args...)...)
+}
+
+// Try is any docker command.
+func (d *Engine) Try(args ...string) Result {
+	d.t.Helper()
+	return Try(d.t, "", []string{"DOCKER_CONFIG=" + d.dir}, Tool(d.t, "docker"), append([]string{"--host", "unix://" + d.socket}, args...)...)
+}
