@@ -71,7 +71,7 @@ func (c *ctr) runs(s *sitting) {
 	for _, code := range []int{0, 1, 126, 137, 255} {
 		s.do(c.run(s, "--rm", lab.Image, s.id, "sh", "-c", fmt.Sprintf("echo out; echo err >&2; exit %d", code)))
 	}
-	s.do(c.run(s, "--rm", lab.Image, s.id, "sh", "-c", "yes 0123456789 | head -c 300000"))
+	s.do(typing(c.run(s, "--rm", lab.Image, s.id, "sh", "-c", large)))
 	s.do(typing(c.run(s, "--rm", lab.Image, s.id, "head", "-n", "1")))
 	sig := c.run(s, "--rm", lab.Image, s.id, "sh", "-c", trapping)
 	sig.during = func(r *running) { // ctr itself passes signals on, but not from the start
@@ -94,13 +94,17 @@ func (c *ctr) runs(s *sitting) {
 	term.finish(s)
 }
 
+// large prints a lot, and ends when it is read: at the end of a container ctr
+// may lose what it has not copied yet.
+const large = "yes 0123456789 | head -c 300000; read -r line; echo $line"
+
 // typing gives a call a line to read. When standard input ends, ctr closes the
 // container's at once, and what was written last may be lost, or the end.
 func typing(c call) call {
 	c.typed = true
 	c.during = func(r *running) {
 		r.write("a line\n")
-		r.await("a line")
+		r.await("a line\n")
 	}
 	return c
 }
@@ -116,11 +120,12 @@ func (c *ctr) tasks(s *sitting) {
 	do("tasks", "metrics", s.id)
 	do("containers", "list")
 	for i, argv := range [][]string{
-		{"sh", "-c", view}, {"false"}, {"sh", "-c", "exit 7"}, {"nonexistent"}, {"/etc/passwd"}, {"sh", "-c", "kill -KILL $$"}, {"sh", "-c", "echo err >&2; yes | head -c 100000"},
+		{"sh", "-c", view}, {"false"}, {"sh", "-c", "exit 7"}, {"nonexistent"}, {"/etc/passwd"}, {"sh", "-c", "kill -KILL $$"}, {"sh", "-c", "echo err >&2; echo out"},
 	} {
 		do(append([]string{"tasks", "exec", "--exec-id", fmt.Sprint("e", i), s.id}, argv...)...)
 	}
 	do("tasks", "exec", "--exec-id", "u", "--user", "1000", "--cwd", "/tmp", s.id, "sh", "-c", view)
+	s.do(typing(c.call("tasks exec", "tasks", "exec", "--exec-id", "large", s.id, "sh", "-c", large)))
 	in := c.call("tasks exec", "tasks", "exec", "--exec-id", "in", s.id, "head", "-n", "1")
 	s.do(typing(in))
 	do("tasks", "exec", "--exec-id", "d", "--detach", s.id, "sleep", "1000")

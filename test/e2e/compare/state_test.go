@@ -109,8 +109,8 @@ var states = []session{
 		s.config("echo ran") // created, not started
 		s.runc("create", "--bundle", s.bundle, s.id)
 		s.runc("kill", s.id, "TERM")
-		s.runc("kill", s.id, "KILL")
 		s.until("stopped")
+		s.runc("kill", s.id, "KILL")
 		s.runc("delete", s.id)
 	}},
 	{"pause and resume", func(s *sitting) {
