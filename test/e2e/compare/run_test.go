@@ -13,7 +13,7 @@ import (
 
 // trapping prints the name of every signal that it gets, and ends with TERM.
 const trapping = `for s in HUP INT QUIT USR1 USR2 WINCH CONT ALRM; do trap "echo got-$s" $s; done
-trap 'echo got-TERM; kill $!; exit 9' TERM; sleep 1000 & echo ready; while :; do wait; done`
+trap 'echo got-TERM; kill -KILL $!; exit 9' TERM; sleep 1000 & echo ready; while :; do wait; done`
 
 var runs = []session{
 	{"run", func(s *sitting) {
