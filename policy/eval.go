@@ -174,6 +174,29 @@ func (e *Eval) Report(f Finding) {
 	e.record(f)
 }
 
+// Warn reports something that is no fault of the container's: it is refused
+// only where a policy sets the rule's action to more than audit.
+func (e *Eval) Warn(f Finding) {
+	if e.action == ActionAudit {
+		e.Report(f)
+		return
+	}
+	e.Deny(f)
+}
+
+// Original is the config.json as the engine wrote it, for looking only.
+func (e *Eval) Original() *specs.Spec { return e.orig.typed }
+
+// Refused tells whether a rule before this one has refused the container.
+func (e *Eval) Refused() bool {
+	for _, f := range e.findings {
+		if f.Done == Denied || e.audit && f.Done == WouldDeny {
+			return true
+		}
+	}
+	return false
+}
+
 func (e *Eval) record(f Finding) {
 	if e.audit {
 		switch f.Done {

@@ -26,6 +26,11 @@ type Facts struct {
 	// bundle, symbolic links, magic links and ".." by the kernel. It is a
 	// snapshot: within one evaluation a path always has the same answer.
 	Lookup func(path string) File
+
+	// Inside looks at a file of the container's root file system, which is at
+	// root on the host, as the container would find it before anything is
+	// mounted. It is a snapshot, and only rules that have reason to ask do.
+	Inside func(root, path string) InnerFile
 }
 
 // AppArmor tells whether the kernel confines with AppArmor, and what is loaded.
@@ -104,8 +109,35 @@ type File struct {
 type Dir struct {
 	Path     string
 	Dev, Ino uint64
-	UID      uint32
+	UID, GID uint32
 	Mode     uint32
+}
+
+// An InnerFile is what a path in a container's image leads to. Links and ".."
+// are followed as in the container and never lead out of its root.
+type InnerFile struct {
+	Path    string // canonical, from the container's root; the path itself where it is missing
+	Type    FileType
+	UID     uint32 // owner, as the host numbers it
+	GID     uint32
+	Mode    uint32 // permission bits and setuid, setgid, sticky
+	Links   bool   // a symbolic link was on the way, perhaps to something missing
+	ACL     bool   // it or a directory above it has an access list, so that Mode does not say it all
+	NoSuid  bool   // its file system ignores setuid, setgid and capabilities
+	Head    string // of a regular file the first bytes, at most 256
+	Caps    FileCaps
+	Parents []Dir // from "/" down to the one that holds it; their Path is not set
+
+	// Err says why nothing can be said about it.
+	Err string
+}
+
+// FileCaps are the capabilities that a program in an image has (security.capability), by
+// number as bits.
+type FileCaps struct {
+	Permitted   uint64
+	Inheritable uint64
+	Effective   bool // the program expects them in force: without one of them the kernel does not start it
 }
 
 // SameAs tells whether both are the same object on the same device.

@@ -52,6 +52,7 @@ func gather(root string, in Invocation, find func(rootless bool) origin) *policy
 		Runtime:  in.Runtime,
 		Bundle:   in.Bundle,
 		Lookup:   newResolver(in.Bundle).Lookup,
+		Inside:   newInsider(in.Bundle).Inside,
 		AppArmor: appArmor(root),
 		Arch:     runtime.GOARCH,
 		Kernel:   kernelVersion(),

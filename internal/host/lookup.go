@@ -169,7 +169,7 @@ func (r *resolver) parents(path string) ([]policy.Dir, string) {
 			if err != nil || st.Mode&unix.S_IFMT != unix.S_IFDIR {
 				return nil, "it moved while it was looked at"
 			}
-			dir = policy.Dir{Path: name, Dev: st.Dev, Ino: st.Ino, UID: st.Uid, Mode: st.Mode & 0o7777}
+			dir = policy.Dir{Path: name, Dev: st.Dev, Ino: st.Ino, UID: st.Uid, GID: st.Gid, Mode: st.Mode & 0o7777}
 			r.dirs[name] = dir
 		}
 		list = append(list, dir)
@@ -178,7 +178,7 @@ func (r *resolver) parents(path string) ([]policy.Dir, string) {
 }
 
 func directory(f *policy.File) policy.Dir {
-	return policy.Dir{Path: f.Path, Dev: f.Dev, Ino: f.Ino, UID: f.UID, Mode: f.Mode}
+	return policy.Dir{Path: f.Path, Dev: f.Dev, Ino: f.Ino, UID: f.UID, GID: f.GID, Mode: f.Mode}
 }
 
 func unresolved(path, why string) policy.File { return policy.File{Path: path, Err: why} }

@@ -37,6 +37,8 @@ type facts struct {
 	NoLookup bool `json:"no_lookup"`
 	// Paths are added to the default tree, or change it.
 	Paths map[string]Node `json:"paths"`
+	// Image are files of the container's root file system; absent: Facts.Inside is nil.
+	Image map[string]ImageFile `json:"image"`
 }
 
 // Facts reads a facts.json. Empty text gives a node with cgroup v2, without
@@ -88,6 +90,13 @@ func FactsAndTree(text []byte) (*policy.Facts, *Tree, error) {
 	}
 	if !in.NoLookup {
 		out.Lookup = tree.Lookup
+	}
+	if in.Image != nil {
+		image, err := newImage(in.Image)
+		if err != nil {
+			return nil, nil, fmt.Errorf("facts.json: image: %w", err)
+		}
+		out.Inside = func(_, path string) policy.InnerFile { return image.look(path) }
 	}
 	return out, tree, nil
 }

@@ -189,5 +189,5 @@ func (t *Tree) parents(p string) []policy.Dir {
 		dirs = t.parents(path.Dir(p))
 	}
 	n, _ := t.node(p)
-	return append(dirs, policy.Dir{Path: p, Dev: n.Dev, Ino: n.Ino, UID: n.UID, Mode: *n.Mode})
+	return append(dirs, policy.Dir{Path: p, Dev: n.Dev, Ino: n.Ino, UID: n.UID, GID: n.GID, Mode: *n.Mode})
 }

@@ -344,5 +344,24 @@ func drawFacts(t *rapid.T, view *specs.Spec) *policy.Facts {
 	if under(t, "lookup", 10) == 0 {
 		f.Lookup = nil
 	}
+	if under(t, "inside", 4) > 0 {
+		f.Inside = drawInside(t)
+	}
 	return f
+}
+
+// drawInside draws what programs of an image are like, all of them alike.
+func drawInside(t *rapid.T) func(root, path string) policy.InnerFile {
+	f := policy.InnerFile{
+		Type: policy.Regular, Mode: pick(t, "mode", []uint32{0o755, 0o4755, 0o2755, 0o700}), UID: pick(t, "owner", []uint32{0, 5}),
+		Head: pick(t, "head", []string{"\x7fELF", "#!/bin/sh\n"}), Caps: policy.FileCaps{Permitted: pick(t, "file capabilities", []uint64{0, 1 << 10}), Effective: true},
+		Parents: []policy.Dir{{Mode: 0o755}},
+	}
+	return func(_, path string) policy.InnerFile {
+		file := f
+		if file.Path = path; path == "/bin/sh" {
+			file.Head = "\x7fELF"
+		}
+		return file
+	}
 }

@@ -55,4 +55,5 @@ var All = []policy.Rule{
 	RuntimeFlags,
 	CheckpointRestore,
 	Exec,
+	Compatibility,
 }

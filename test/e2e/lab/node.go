@@ -84,6 +84,7 @@ type Receipt struct {
 	Findings []struct {
 		Rule    string `json:"rule"`
 		Pointer string `json:"pointer"`
+		Found   string `json:"found"`
 		Done    string `json:"done"`
 		Because string `json:"because"`
 	} `json:"findings"`
