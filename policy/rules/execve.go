@@ -125,7 +125,7 @@ func (c *creds) exec(f *policy.InnerFile) (after creds, started bool) {
 		permitted = c.bounding | c.inheritable
 		effective = effective || uid == 0
 	}
-	if c.noGains && permitted&^c.permitted != 0 {
+	if c.noGains {
 		permitted &= c.permitted
 	}
 	if hasCaps || uid != c.uid || gid != c.gid {
