@@ -31,6 +31,17 @@ type Facts struct {
 	// root on the host, as the container would find it before anything is
 	// mounted. It is a snapshot, and only rules that have reason to ask do.
 	Inside func(root, path string) InnerFile
+
+	// Features are what the real runtime says that it can do; only rules that
+	// have reason to ask do, since it may have to be executed for it.
+	Features func() Features
+}
+
+// Features is what a real runtime can do.
+type Features struct {
+	UserNamespace bool   `json:"user_namespace"` // it makes user namespaces
+	IDMap         bool   `json:"idmap"`          // it obeys uidMappings and gidMappings of bind mounts
+	Err           string `json:"err"`            // why that is not known
 }
 
 // AppArmor tells whether the kernel confines with AppArmor, and what is loaded.

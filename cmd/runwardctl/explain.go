@@ -226,6 +226,7 @@ func (e *explanation) facts() *policy.Facts {
 		Annotations:        e.spec.View().Annotations,
 		TrustedAnnotations: e.cfg.Trust.Annotations, TrustedLabels: e.cfg.Trust.Labels,
 	}, e.flags.engine)
+	facts.Features = realruntime.Features(runtime)
 	e.Engine, e.Identity = facts.Engine, facts.Identity
 	switch {
 	case e.flags.engine != "":

@@ -14,6 +14,7 @@ import (
 	"github.com/runward/runward/internal/host"
 	"github.com/runward/runward/internal/ledger"
 	"github.com/runward/runward/internal/oci"
+	"github.com/runward/runward/internal/realruntime"
 	"github.com/runward/runward/internal/receipts"
 	"github.com/runward/runward/internal/replay"
 	"github.com/runward/runward/policy"
@@ -161,6 +162,9 @@ func (r *replayer) judge(e *ledger.Entry) replay.Container {
 		TrustedAnnotations: r.cfg.Trust.Annotations, TrustedLabels: r.cfg.Trust.Labels,
 	}, e.Engine)
 	facts.Engine, facts.Identity = e.Engine, e.Identity // as they were proven then
+	if runtime, err := realruntime.Find(r.cfg, e.Handler, wrapper()); err == nil {
+		facts.Features = realruntime.Features(runtime)
+	}
 	c.Judge(r.set, rules.All, spec, facts)
 	return c
 }

@@ -36,7 +36,7 @@ var arrows = []struct {
 	{"internal/policyfile", []string{"policy", "policy/profiles", "internal/tomlfile", "internal/owner", "internal/nearest"}},
 	{"internal/builtin", []string{"policy", "policy/rules"}},
 	{"internal/config", []string{"policy", "internal/policyfile", "internal/tomlfile", "internal/owner", "internal/nearest"}},
-	{"internal/realruntime", []string{"internal/config", "internal/owner"}},
+	{"internal/realruntime", []string{"policy", "internal/config", "internal/owner", "internal/jsondoc"}},
 
 	// What only runwardctl and the generators have.
 	{"internal/display", nil},

@@ -39,6 +39,8 @@ type facts struct {
 	Paths map[string]Node `json:"paths"`
 	// Image are files of the container's root file system; absent: Facts.Inside is nil.
 	Image map[string]ImageFile `json:"image"`
+	// Features are the runtime's; absent: Facts.Features is nil.
+	Features *policy.Features `json:"features"`
 }
 
 // Facts reads a facts.json. Empty text gives a node with cgroup v2, without
@@ -90,6 +92,9 @@ func FactsAndTree(text []byte) (*policy.Facts, *Tree, error) {
 	}
 	if !in.NoLookup {
 		out.Lookup = tree.Lookup
+	}
+	if in.Features != nil {
+		out.Features = func() policy.Features { return *in.Features }
 	}
 	if in.Image != nil {
 		image, err := newImage(in.Image)

@@ -189,6 +189,7 @@ var settingValues = map[string][]string{
 	"image.forbid":               {"**:latest", "quay.io/**"},
 	"image.forbid_digests":       {"sha256:0000000000000000000000000000000000000000000000000000000000000000"},
 	"unknown_fields.allow":       {"/linux/**", "/extension"},
+	"user_namespaces.host_ids":   {"100000:65536", "200000:70000"},
 	"cgroup_mounts.writable":     {"/sys/fs/cgroup", "/sys/**"},
 	"io_limits.read_bytes":       {"{}", "{ \"8:0\" = 1048576 }"},
 	"io_limits.write_bytes":      {"{ \"8:0\" = \"1GiB\", \"253:1\" = 1 }"},
@@ -343,6 +344,10 @@ func drawFacts(t *rapid.T, view *specs.Spec) *policy.Facts {
 	f.Kernel = pick(t, "kernel", [][2]int{{}, {4, 4}, {6, 12}})
 	if under(t, "lookup", 10) == 0 {
 		f.Lookup = nil
+	}
+	if under(t, "features", 4) > 0 {
+		features := policy.Features{UserNamespace: under(t, "user namespaces", 4) > 0, IDMap: rapid.Bool().Draw(t, "idmap")}
+		f.Features = func() policy.Features { return features }
 	}
 	if under(t, "inside", 4) > 0 {
 		f.Inside = drawInside(t)

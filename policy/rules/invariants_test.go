@@ -117,6 +117,32 @@ func TestMeetOfLimits(t *testing.T) {
 	})
 }
 
+// The same where a user namespace can be added, which few documents let.
+func TestMeetOfUserNamespaces(t *testing.T) {
+	near := []policy.Rule{rules.UserNamespaces, rules.User, rules.Namespaces, rules.Mounts, rules.ReadOnlyRootfs, rules.NoNewPrivileges, rules.Compatibility}
+	added := false
+	often(t, func(t *rapid.T) {
+		mount := pick(t, "mount", []string{
+			`{"destination": "/tmp", "type": "tmpfs", "source": "tmpfs"}`,
+			`{"destination": "/data", "type": "bind", "source": "/srv/data", "options": ["rbind", "ro"]}`,
+			`{"destination": "/data", "type": "bind", "source": "/srv/data", "options": ["rbind"]}`,
+		})
+		raw := []byte(`{"process": {"args": ["/app"], "cwd": "/", "user": {"uid": ` + pick(t, "user", []string{"0", "1000", "70000"}) + `, "gid": 0}},
+			"root": {"path": "rootfs", "readonly": true}, "mounts": [` + mount + `],
+			"linux": {"namespaces": [{"type": "pid"}, {"type": "network"}, {"type": "ipc"}, {"type": "uts"}, {"type": "mount"}]}}`)
+		facts := drawFacts(t, view(t, raw))
+		facts.Features = func() policy.Features { return policy.Features{UserNamespace: true, IDMap: true} }
+		a, b := drawPolicyOf(t, "a", near, 3), drawPolicyOf(t, "b", near, 3)
+		meet(t, raw, facts, a, b)
+		if given := decideAll(t, raw, facts, a).given; given != nil && len(given.Linux.UIDMappings) > 0 {
+			added = true
+		}
+	})
+	if !added {
+		t.Error("none was added")
+	}
+}
+
 func meet(t *rapid.T, raw []byte, facts *policy.Facts, a, b *policy.Policy) {
 	orig := view(t, raw)
 	both, turned := decideAll(t, raw, facts, a, b), decideAll(t, raw, facts, b, a)

@@ -62,7 +62,8 @@ func (s *UserSettings) Limit(c *policy.Ceiling) {
 const maxID = 1<<32 - 2 // the last id; -1 means none
 
 func checkUser(e *policy.Eval, s *UserSettings) {
-	if s.NonRoot.On && isHostRoot(e) {
+	// A user namespace that policy adds does not keep a user id from being set.
+	if s.NonRoot.On && (isHostRoot(e, e.Spec) || s.UID.Set && isHostRoot(e, e.Original()) && e.Spec.Process.User.UID == 0) {
 		f := policy.Finding{
 			Pointer: "/process/user/uid",
 			Found:   "user 0 (root)",
@@ -134,18 +135,18 @@ func checkRootGroup(e *policy.Eval, s *UserSettings) {
 // isHostRoot tells whether the process is root on the host. Of a user namespace
 // joined by path the mapping in config.json is believed, which the runtime
 // compares (runc 1.2) and the engine wrote; without one it counts as root.
-func isHostRoot(e *policy.Eval) bool {
-	if e.Spec.Process.User.UID != 0 {
+func isHostRoot(e *policy.Eval, spec *specs.Spec) bool {
+	if spec.Process.User.UID != 0 {
 		return false
 	}
 	if e.Facts.Rootless {
 		return false // at most the owner
 	}
-	for _, ns := range e.Spec.Linux.Namespaces {
+	for _, ns := range spec.Linux.Namespaces {
 		if ns.Type != specs.UserNamespace {
 			continue
 		}
-		for _, m := range e.Spec.Linux.UIDMappings {
+		for _, m := range spec.Linux.UIDMappings {
 			if m.ContainerID == 0 && m.Size > 0 {
 				return m.HostID == 0
 			}

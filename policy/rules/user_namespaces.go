@@ -8,18 +8,31 @@ import (
 	"github.com/runward/runward/policy"
 )
 
-// UserNamespacesSettings has no settings: the table switches the rule on.
-type UserNamespacesSettings struct{}
+// UserNamespacesSettings says what a container without a user namespace gets.
+type UserNamespacesSettings struct {
+	HostIDs policy.Text `toml:"host_ids" doc:"user and group ids of the host that a container without a user namespace is given one with, where that is sure to work: \"100000:65536\" is 65536 ids from 100000 on, which must be nobody's (/etc/subuid, /etc/subgid); left out: it is refused"`
+}
+
+// Validate refuses ranges that are none, or hold ids of the host's own users.
+func (s *UserNamespacesSettings) Validate() error {
+	if !s.HostIDs.Set {
+		return nil
+	}
+	_, err := parseIDRange(s.HostIDs.Value)
+	return err
+}
 
 // UserNamespaces refuses containers whose ids are the host's.
 var UserNamespaces = policy.NewRule(policy.Rule{
 	ID:    "user_namespaces",
 	Title: "The container's users are not the host's",
 	Doc: "Requires a user namespace: root in it, with every capability, is an ordinary user on the host. A container without one is refused, and so is one that joins the host's or maps the host's id 0 into its own. " +
-		"No namespace is added: the files of the image, of volumes and of the engine's own mounts belong to ids that the engine has chosen, and only the engine can choose others. " +
+		"With host_ids one is added where everything it touches is known to work: the runtime says that it makes user namespaces; all others of the container's namespaces are new ones; the root file system belongs to the range, or is read-only with a program that others may run; " +
+		"each bind mount belongs to the range, or is read-only and readable by others, or the runtime and the kernel map its ids (runc 1.2, Linux 5.12). Else the container is refused with what stands against it: who owns the files of images and volumes is the engine's to choose, so most containers need hostUsers: false, userns-remap or --userns=auto. " +
+		"All containers that get a namespace so have the same ids. " +
 		"The container of a pod joins its sandbox's namespace; a pod on the host's network or process namespace cannot have one, nor can what Kubernetes runs with hostUsers left out. Rootless engines run in a user namespace already: their containers pass.",
 	Since:   "0.1.0",
-	Default: policy.ActionDeny,
+	Default: policy.ActionRewrite,
 	Refs: []policy.Ref{
 		{Standard: "CIS Docker 1.6", ID: "2.9"},
 		{Standard: "CIS Docker 1.6", ID: "5.31"},
@@ -28,7 +41,7 @@ var UserNamespaces = policy.NewRule(policy.Rule{
 	},
 }, checkUserNamespaces)
 
-func checkUserNamespaces(e *policy.Eval, _ *UserNamespacesSettings) {
+func checkUserNamespaces(e *policy.Eval, s *UserNamespacesSettings) {
 	if e.Facts.Rootless {
 		return
 	}
@@ -54,9 +67,20 @@ func checkUserNamespaces(e *policy.Eval, _ *UserNamespacesSettings) {
 			return
 		}
 		f.Pointer, f.Found = at, "a user namespace in which id "+strconv.FormatUint(uint64(id), 10)+" is the host's root"
-		break
+		e.Deny(f)
+		return
 	}
-	e.Deny(f)
+	if f.Pointer != "/linux/namespaces" || !s.HostIDs.Set {
+		e.Deny(f)
+		return
+	}
+	ids, err := parseIDRange(s.HostIDs.Value)
+	if err != nil {
+		f.Found += ", and none can be added: " + err.Error()
+		e.Deny(f)
+		return
+	}
+	addUserNamespace(e, f, ids)
 }
 
 // hostRoot finds the mapping that has the host's id 0, and what it is in the
