@@ -32,9 +32,20 @@ type Facts struct {
 	// mounted. It is a snapshot, and only rules that have reason to ask do.
 	Inside func(root, path string) InnerFile
 
+	// Feed reads the files that an absolute path names, whose last element may
+	// be a glob. It reads them anew for every evaluation.
+	Feed func(glob string) []FeedFile
+
 	// Features are what the real runtime says that it can do; only rules that
 	// have reason to ask do, since it may have to be executed for it.
 	Features func() Features
+}
+
+// A FeedFile is one of the files that Feed reads.
+type FeedFile struct {
+	Path string
+	Text string
+	Err  string // why it could not be read, or may not be trusted
 }
 
 // Features is what a real runtime can do.

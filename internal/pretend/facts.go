@@ -7,6 +7,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/runward/runward/policy"
@@ -39,6 +43,8 @@ type facts struct {
 	Paths map[string]Node `json:"paths"`
 	// Image are files of the container's root file system; absent: Facts.Inside is nil.
 	Image map[string]ImageFile `json:"image"`
+	// Feeds are the texts of feed files, by path; absent: every feed is empty.
+	Feeds map[string]string `json:"feeds"`
 	// Features are the runtime's; absent: Facts.Features is nil.
 	Features *policy.Features `json:"features"`
 }
@@ -85,14 +91,15 @@ func FactsAndTree(text []byte) (*policy.Facts, *Tree, error) {
 		return false
 	}
 	tree := NewTree(out.Bundle)
-	for path, n := range in.Paths {
-		if err := tree.Add(path, n); err != nil {
+	for p, n := range in.Paths {
+		if err := tree.Add(p, n); err != nil {
 			return nil, nil, fmt.Errorf("facts.json: %w", err)
 		}
 	}
 	if !in.NoLookup {
 		out.Lookup = tree.Lookup
 	}
+	out.Feed = func(glob string) []policy.FeedFile { return feed(in.Feeds, glob) }
 	if in.Features != nil {
 		out.Features = func() policy.Features { return *in.Features }
 	}
@@ -101,9 +108,25 @@ func FactsAndTree(text []byte) (*policy.Facts, *Tree, error) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("facts.json: image: %w", err)
 		}
-		out.Inside = func(_, path string) policy.InnerFile { return image.look(path) }
+		out.Inside = func(_, p string) policy.InnerFile { return image.look(p) }
 	}
 	return out, tree, nil
+}
+
+func feed(texts map[string]string, glob string) []policy.FeedFile {
+	if texts == nil {
+		return nil
+	}
+	var files []policy.FeedFile
+	for _, p := range slices.Sorted(maps.Keys(texts)) {
+		if ok, err := path.Match(glob, p); ok && err == nil {
+			files = append(files, policy.FeedFile{Path: p, Text: texts[p]})
+		}
+	}
+	if len(files) == 0 && !strings.ContainsAny(glob, "*?") {
+		return []policy.FeedFile{{Path: glob, Err: "it is missing"}}
+	}
+	return files
 }
 
 func or(s, otherwise string) string {

@@ -188,6 +188,7 @@ var settingValues = map[string][]string{
 	"image.allow":                {"docker.io/**", "**", "docker.io/library/*:latest", "**@sha256:*"},
 	"image.forbid":               {"**:latest", "quay.io/**"},
 	"image.forbid_digests":       {"sha256:0000000000000000000000000000000000000000000000000000000000000000"},
+	"image.forbid_digest_files":  {"/etc/runward/feeds/*.txt", "/etc/runward/broken"},
 	"unknown_fields.allow":       {"/linux/**", "/extension"},
 	"user_namespaces.host_ids":   {"100000:65536", "200000:70000"},
 	"cgroup_mounts.writable":     {"/sys/fs/cgroup", "/sys/**"},
@@ -344,6 +345,12 @@ func drawFacts(t *rapid.T, view *specs.Spec) *policy.Facts {
 	f.Kernel = pick(t, "kernel", [][2]int{{}, {4, 4}, {6, 12}})
 	if under(t, "lookup", 10) == 0 {
 		f.Lookup = nil
+	}
+	f.Feed = func(glob string) []policy.FeedFile {
+		if glob == "/etc/runward/broken" {
+			return []policy.FeedFile{{Path: glob, Text: "nginx"}}
+		}
+		return []policy.FeedFile{{Path: "/etc/runward/feeds/a.txt", Text: settingValues["image.forbid_digests"][0]}}
 	}
 	if under(t, "features", 4) > 0 {
 		features := policy.Features{UserNamespace: under(t, "user namespaces", 4) > 0, IDMap: rapid.Bool().Draw(t, "idmap")}

@@ -13,6 +13,7 @@ type ImageSettings struct {
 	Forbid        policy.Forbid    `toml:"forbid" doc:"images, in the same way, of which none may be: \"**:latest\""`
 	RequireDigest policy.Flag      `toml:"require_digest" doc:"refuse an image that is not named by its digest (name@sha256:...)"`
 	ForbidDigests policy.Forbid    `toml:"forbid_digests" doc:"digests (sha256:...) that no image may have, whatever its name"`
+	DigestFiles   policy.Forbid    `toml:"forbid_digest_files" doc:"files of further such digests, as absolute paths, the last element perhaps a glob: \"/etc/runward/feeds/*.txt\"; a digest a line, # begins a comment; they and the directories above them must be root's, and are read anew for every container"`
 	Unknown       policy.Permit    `toml:"unknown" doc:"allow or deny a container whose image the engine did not say; left out: deny"`
 }
 
@@ -25,6 +26,9 @@ func (s *ImageSettings) Validate() error {
 		if err := items(lists, imageItem); err != nil {
 			return err
 		}
+	}
+	if err := items(s.DigestFiles.Lists, feedPath); err != nil {
+		return err
 	}
 	return items(s.ForbidDigests.Lists, func(item string) error {
 		if !isDigest(item) {
@@ -51,7 +55,7 @@ var Image = policy.NewRule(policy.Rule{
 	Doc: "Goes by the image that the engine proves: containerd's CRI and CRI-O say the reference that the pod gave; Docker, Podman, nerdctl and builds say nothing, and neither does an image named by its id or, outside containerd, without a registry: " +
 		"for those the setting unknown decides, and unknown = \"allow\" on a node of such engines means that this rule judges nothing there. " +
 		"A short name of containerd's is read as docker.io/library/NAME:latest. A tag beside a digest permits nothing, since the digest is what was fetched. " +
-		"A tag may lead to other bytes tomorrow: forbid_digests holds only where the digest is known, and says so where it is not; require_digest makes it known. " +
+		"A tag may lead to other bytes tomorrow: forbid_digests and forbid_digest_files hold only where the digest is known, and say so where it is not; a feed that cannot be read, or has a line that is no digest, refuses every such container (a glob that matches no file is no feed); require_digest makes it known. " +
 		"Whether the image is signed is the engine's to check (policy.json, the image policy of the cluster). A pod's sandbox runs the node's own image and is not judged.",
 	Since:   "0.1.0",
 	Default: policy.ActionDeny,
@@ -102,9 +106,11 @@ func checkImage(e *policy.Eval, s *ImageSettings) {
 	if by, yes := s.ForbidDigests.Forbids(n.digest, equal); yes {
 		deny(image+" of digest "+n.digest, "none that image.forbid_digests of policy "+by+" has", "use another version of the image")
 	}
-	if len(s.ForbidDigests.Lists) > 0 && n.digest == "" {
+	if n.digest != "" {
+		checkFeeds(e, s.DigestFiles, image, n.digest)
+	} else if len(s.ForbidDigests.Lists)+len(s.DigestFiles.Lists) > 0 {
 		e.Report(policy.Finding{
-			Pointer: "", Found: image + ", whose digest is not known", Wanted: "a digest to compare with image.forbid_digests", Hint: "name it by its digest (name@sha256:...)",
+			Pointer: "", Found: image + ", whose digest is not known", Wanted: "a digest to compare with the forbidden ones", Hint: "name it by its digest (name@sha256:...)",
 		})
 	}
 }

@@ -90,12 +90,15 @@ func tagWord(s string) bool {
 // isDigest tells whether s is sha256: and 64 lower-case hexadecimal digits.
 func isDigest(s string) bool {
 	hex, ok := strings.CutPrefix(s, "sha256:")
-	for i := 0; i < len(hex); i++ {
-		if (hex[i] < '0' || hex[i] > '9') && (hex[i] < 'a' || hex[i] > 'f') {
+	if !ok || len(hex) != 64 {
+		return false
+	}
+	for i := range len(hex) {
+		if hex[i]-'0' > 9 && hex[i]-'a' > 5 { // bytes wrap around
 			return false
 		}
 	}
-	return ok && len(hex) == 64
+	return true
 }
 
 // proves tells whether an allow-list's item covers the image for certain. Where
