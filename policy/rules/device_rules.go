@@ -8,6 +8,19 @@ import (
 	"github.com/runward/runward/policy"
 )
 
+// nodeRules let the device nodes of config.json be used, all of which are
+// permitted by now.
+func nodeRules(nodes []specs.LinuxDevice) []specs.LinuxDeviceCgroup {
+	var rules []specs.LinuxDeviceCgroup
+	for i := range nodes {
+		major, minor := nodes[i].Major, nodes[i].Minor
+		if kind := nodeKind(&nodes[i]); kind == "b" || kind == "c" {
+			rules = append(rules, specs.LinuxDeviceCgroup{Allow: true, Type: kind, Major: &major, Minor: &minor, Access: "rw"})
+		}
+	}
+	return rules
+}
+
 // checkDeviceRules judges what the device cgroup's rules end up allowing. Where
 // no rule speaks of a device, runtimes differ and cgroup v1 inherits: that
 // counts as allowed.
@@ -16,8 +29,8 @@ func checkDeviceRules(e *policy.Eval, s *DevicesSettings) {
 	var excess []string
 	var keep []int
 	for _, start := range []deviceRange{{'b', anyNumber, anyNumber, "rwm"}, {'c', anyNumber, anyNumber, "rwm"}} {
-		if len(rules) == 0 && (inUserNamespace(e.Spec) || e.Facts.Rootless) {
-			break // engines leave it out there: nobody can make a node
+		if len(rules) == 0 && e.Facts.Rootless {
+			break // engines leave it out there: it is not theirs to set, and nobody can make a node
 		}
 		if !deniedBy(rules, start) {
 			excess = append(excess, "everything that no rule denies")
@@ -52,6 +65,9 @@ func checkDeviceRules(e *policy.Eval, s *DevicesSettings) {
 		rules := []specs.LinuxDeviceCgroup{{Allow: false, Access: "rwm"}}
 		for _, i := range keep {
 			rules = append(rules, r.Devices[i])
+		}
+		if len(r.Devices) == 0 { // Podman's, with a user namespace: the devices that it gives work by no rule
+			rules = append(rules, nodeRules(spec.Linux.Devices)...)
 		}
 		r.Devices = rules
 	})
