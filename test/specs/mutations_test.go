@@ -61,7 +61,7 @@ func (m *mutator) walk(v jsondoc.Value) {
 		}
 	case jsondoc.Bool:
 		m.all = append(m.all, mutation{strings.Replace(m.removal(v), "remove", "flip", 1), patch.Patch{{Op: "replace", Path: at, Value: patch.Raw(strconv.FormatBool(!v.Bool()))}}})
-	case jsondoc.Null, jsondoc.String, jsondoc.Number: // see values
+	case jsondoc.Invalid, jsondoc.Null, jsondoc.String, jsondoc.Number: // see values
 	}
 }
 
