@@ -8,8 +8,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/runward/runward/internal/config"
+	"github.com/runward/runward/internal/host"
 	"github.com/runward/runward/internal/policycheck"
 	"github.com/runward/runward/internal/policyfile"
+	"github.com/runward/runward/policy"
 	"github.com/runward/runward/policy/rules"
 )
 
@@ -68,5 +70,6 @@ func node(cfg *config.Config, complete bool) policycheck.Node {
 		Now: time.Now().Unix(), Unselected: cfg.Policy.Unselected, Complete: complete,
 		TrustedAnnotations: slices.Concat(slices.Collect(maps.Values(cfg.Trust.Annotations))...),
 		TrustedLabels:      slices.Concat(slices.Collect(maps.Values(cfg.Trust.Labels))...),
+		Feeds:              func(p *policy.Policy) []string { return rules.FeedProblems(p, host.ReadFeed) },
 	}
 }

@@ -13,10 +13,10 @@ import (
 // maxFeed is the size in bytes that a feed file may have: 400,000 digests.
 const maxFeed = 32 << 20
 
-// readFeed is policy.Facts.Feed. Files must be root's, and all that is above
+// ReadFeed is policy.Facts.Feed. Files must be root's, and all that is above
 // them: who writes them decides what may run. A glob that nothing matches is
 // no file, also where its directory is missing; a plain name is one in any case.
-func readFeed(glob string) []policy.FeedFile {
+func ReadFeed(glob string) []policy.FeedFile {
 	dir, last := filepath.Split(glob)
 	dirs := owner.Dirs{}
 	if !strings.ContainsAny(last, `*?[`) {

@@ -25,19 +25,19 @@ func TestReadFeed(t *testing.T) {
 	a, b := write("a.txt", "one", 0o644), write("b.txt", "two", 0o600)
 	write(".c.txt", "hidden", 0o644)
 	write("d.old", "old", 0o644)
-	got := readFeed(dir + "/*.txt")
+	got := ReadFeed(dir + "/*.txt")
 	if len(got) != 2 || got[0] != (policy.FeedFile{Path: a, Text: "one"}) || got[1] != (policy.FeedFile{Path: b, Text: "two"}) {
 		t.Errorf("%+v", got)
 	}
-	if got := readFeed(dir + "/*.list"); len(got) != 0 {
+	if got := ReadFeed(dir + "/*.list"); len(got) != 0 {
 		t.Errorf("nothing matches: %+v", got)
 	}
-	if got := readFeed(dir + "/no/*.list"); len(got) != 0 {
+	if got := ReadFeed(dir + "/no/*.list"); len(got) != 0 {
 		t.Errorf("no directory: %+v", got)
 	}
 	fails := func(what, glob, want string) {
 		t.Helper()
-		if got := readFeed(glob); len(got) != 1 || got[0].Text != "" || !strings.Contains(got[0].Err, want) {
+		if got := ReadFeed(glob); len(got) != 1 || got[0].Text != "" || !strings.Contains(got[0].Err, want) {
 			t.Errorf("%s: %+v, want %q", what, got, want)
 		}
 	}
@@ -73,7 +73,7 @@ func TestReadFeedIsFresh(t *testing.T) {
 		if err := os.Chtimes(path, time.Unix(1, 0), time.Unix(1, 0)); err != nil {
 			t.Fatal(err)
 		}
-		if got := readFeed(path); len(got) != 1 || got[0].Text != text {
+		if got := ReadFeed(path); len(got) != 1 || got[0].Text != text {
 			t.Errorf("%+v", got)
 		}
 	}

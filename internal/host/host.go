@@ -53,7 +53,7 @@ func gather(root string, in Invocation, find func(rootless bool) origin) *policy
 		Bundle:   in.Bundle,
 		Lookup:   newResolver(in.Bundle).Lookup,
 		Inside:   newInsider(in.Bundle).Inside,
-		Feed:     readFeed,
+		Feed:     ReadFeed,
 		AppArmor: appArmor(root),
 		Arch:     runtime.GOARCH,
 		Kernel:   kernelVersion(),

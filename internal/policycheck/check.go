@@ -76,6 +76,8 @@ type Node struct {
 	// Complete says that the policies are all that hold, and not only some that
 	// a person names.
 	Complete bool
+	// Feeds says what is wrong with the feeds that a policy names; nil: nobody looks.
+	Feeds func(*policy.Policy) []string
 }
 
 // Check looks at policies, each by itself and all of them together.

@@ -18,6 +18,11 @@ var (
 
 // alone looks at one policy by itself.
 func (c *checker) alone(p decoded) {
+	if c.node.Feeds != nil {
+		for _, problem := range c.node.Feeds(p.Policy) {
+			c.warn(p, []any{"image", "forbid_digest_files"}, problem+"; until it is corrected every container of which the rule knows the digest is refused")
+		}
+	}
 	own := len(tables(p.doc.Root["exception"])) // those of extended profiles come after
 	for i := range p.Select {
 		c.selector(p, &p.Select[i], []any{"select", i})

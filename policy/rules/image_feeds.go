@@ -44,7 +44,7 @@ func checkFeeds(e *policy.Eval, feeds policy.Forbid, image, digest string) {
 			}
 			found, comment, wrong := inFeed(f.Text, digest)
 			if wrong > 0 {
-				broken(f.Path + ":" + itoa(int64(wrong)) + ": not a digest (sha256: and 64 digits in lower case)")
+				broken(noDigest(f.Path, wrong))
 			}
 			if found > 0 {
 				if comment != "" {
@@ -57,6 +57,30 @@ func checkFeeds(e *policy.Eval, feeds policy.Forbid, image, digest string) {
 			}
 		}
 	}
+}
+
+// FeedProblems says what is wrong with the feeds that a policy's rule image
+// names: while it is, every container that the rule judges is refused.
+func FeedProblems(p *policy.Policy, read func(glob string) []policy.FeedFile) []string {
+	s, ok := p.Rules[Image.ID].Settings.(*ImageSettings)
+	if !ok {
+		return nil
+	}
+	var problems []string
+	for glob := range s.DigestFiles.Items {
+		for _, f := range read(glob) {
+			if f.Err != "" {
+				problems = append(problems, "the feed "+f.Path+": "+f.Err)
+			} else if _, _, wrong := inFeed(f.Text, ""); wrong > 0 {
+				problems = append(problems, noDigest(f.Path, wrong))
+			}
+		}
+	}
+	return problems
+}
+
+func noDigest(path string, line int) string {
+	return path + ":" + itoa(int64(line)) + ": not a digest (sha256: and 64 digits in lower case)"
 }
 
 // inFeed gives the line that has the digest with what is said there, and the
