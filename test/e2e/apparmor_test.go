@@ -66,6 +66,9 @@ func TestAppArmorWithPodman(t *testing.T) {
 			t.Errorf("exec %v: inside: %q, want %q %s", options, out.Stdout, confined, out.Stderr)
 		}
 	}
+	if out := p.Try("rm", "--force", "--time", "0", "lasting"); out.Code != 0 {
+		t.Error(out.Stderr)
+	}
 }
 
 func TestAppArmorWithContainerd(t *testing.T) {

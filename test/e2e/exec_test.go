@@ -152,9 +152,9 @@ func TestUpdateIsHeldToTheCeiling(t *testing.T) {
 	n.Policy("10-test.toml", "version = 1\nname = 'test'\nextends = ['baseline']\n[memory]\nmax = '64MiB'\n[cpu]\nmax = 0.5\n[pids]\nmax = 50\n")
 	b := sleeping(t, n)
 	inside := func() string {
-		return b.Do(lab.Runc(t), "exec", b.ID, "sh", "-c", "cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes cpu/cpu.cfs_quota_us pids/pids.max").Stdout
+		return b.Do(lab.Runc(t), "exec", b.ID, "sh", "-c", limit("memory")+"; "+limit("cpu")+"; "+limit("pids")).Stdout
 	}
-	const before = "67108864\n50000\n50\n"
+	const before = "67108864\n50000 100000\n50\n"
 	if got := inside(); got != before {
 		t.Fatalf("after create: %q", got)
 	}
@@ -174,9 +174,9 @@ func TestUpdateIsHeldToTheCeiling(t *testing.T) {
 		{[]string{"--resources", "-"}, `{"pids":{"limit":-1}}`, "runward: ceiling /pids/limit", before},
 		{[]string{"--resources", "-"}, `{"unified":{"memory.max":"max"}}`, "runward: ceiling /unified/memory.max", before},
 		{[]string{"--resources", "-"}, `{"pids":{"limit":5},"pids":{"limit":-1}}`, "runward: the resources to update: line 1, column 21: duplicate key", before},
-		{[]string{"--resources", "-"}, `{"memory":{"limit":33554432}}`, "", "33554432\n50000\n50\n"},
-		{[]string{"--pids-limit", "20"}, "", "", "33554432\n50000\n20\n"},
-		{[]string{"--cpu-quota", "20000"}, "", "", "33554432\n20000\n20\n"},
+		{[]string{"--resources", "-"}, `{"memory":{"limit":33554432}}`, "", "33554432\n50000 100000\n50\n"},
+		{[]string{"--pids-limit", "20"}, "", "", "33554432\n50000 100000\n20\n"},
+		{[]string{"--cpu-quota", "20000"}, "", "", "33554432\n20000 100000\n20\n"},
 	} {
 		if c.args[0] == "--resources" && c.args[1] == file {
 			must(t, os.WriteFile(file, []byte(c.stdin), 0o600))
@@ -247,6 +247,7 @@ func TestCrunsOwn(t *testing.T) {
 // can change, also where nothing was to be changed.
 func TestExecIsHandedOverSealed(t *testing.T) {
 	n := lab.NewNode(t)
+	n.Policy("10-test.toml", "version = 1\nname = 'test'\n") // the baseline would give it an AppArmor profile, where there is one
 	b := sleeping(t, n)
 	file := filepath.Join(b.Dir, "process.json")
 	const process = `{"user":{"uid":0,"gid":0},"args":["true"],"cwd":"/", "x-kept":1.50}`
