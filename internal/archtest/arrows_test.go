@@ -50,6 +50,7 @@ var arrows = []struct {
 	{"internal/policyschema", []string{"policy", "internal/policyfile", "internal/config"}},
 	{"internal/policyshow", []string{"policy", "internal/policyfile", "internal/policycheck", "internal/display"}},
 	{"internal/replay", []string{"policy", "internal/audit", "internal/patch", "internal/display", "internal/explain"}},
+	{"internal/running", []string{"internal/state", "internal/owner"}},
 	{"internal/receipts", []string{"internal/audit", "internal/audit/journal", "internal/display", "internal/explain"}},
 	{"internal/refdoc/...", []string{"policy", "policy/rules", "policy/profiles", "internal/..."}},
 
