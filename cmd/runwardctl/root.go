@@ -64,7 +64,7 @@ func (a *app) root() *cobra.Command {
 		Short: "Explain runward's decisions, check its policies, read its receipts",
 		Long: `runwardctl explains what runward decides about containers and why, checks
 policies before they hold, and reads the receipts of decisions. It starts no
-container and changes nothing.
+container and changes nothing; only policy fmt writes the files that it is given.
 
 Exit codes: 0 clean; 1 there are findings; 2 usage or configuration;
 3 internal error.`,

@@ -61,6 +61,7 @@ var arrows = []struct {
 	{"internal/jsondoc", nil},
 	{"internal/nearest", nil},
 	{"internal/owner", nil},
+	{"internal/tomlformat", nil},
 	{"internal/tomlfile", []string{"internal/nearest"}},
 }
 
