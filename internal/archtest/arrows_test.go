@@ -44,7 +44,7 @@ var arrows = []struct {
 	{"internal/policycheck", []string{"policy", "internal/policyfile", "internal/tomlfile", "internal/nearest", "internal/display"}},
 	{"internal/pretend", []string{"policy", "internal/host"}},
 	{"internal/policycases", []string{
-		"policy", "internal/policyfile", "internal/tomlfile", "internal/pretend", "internal/display", "internal/owner",
+		"policy", "internal/policyfile", "internal/tomlfile", "internal/pretend", "internal/display", "internal/owner", "internal/jsondoc",
 	}},
 	{"internal/policydiff", []string{"policy", "internal/policycheck", "internal/display"}},
 	{"internal/policyschema", []string{"policy", "internal/policyfile", "internal/config"}},
