@@ -107,6 +107,7 @@ func (r *replayer) run(states []string) error {
 	for i := range n.containers {
 		r.Running = append(r.Running, r.judge(&n.containers[i]))
 	}
+	r.Sort()
 	r.Count(n.ended)
 	return nil
 }

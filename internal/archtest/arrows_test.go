@@ -51,7 +51,7 @@ var arrows = []struct {
 	{"internal/policyshow", []string{"policy", "internal/policyfile", "internal/policycheck", "internal/display"}},
 	{"internal/replay", []string{"policy", "internal/audit", "internal/patch", "internal/display", "internal/explain"}},
 	{"internal/running", []string{"internal/state", "internal/owner"}},
-	{"internal/receipts", []string{"internal/audit", "internal/audit/journal", "internal/display", "internal/explain"}},
+	{"internal/receipts", []string{"policy", "internal/audit", "internal/audit/journal", "internal/display", "internal/explain"}},
 	{"internal/refdoc/...", []string{"policy", "policy/rules", "policy/profiles", "internal/..."}},
 
 	// The leaves, which know nothing of policy.

@@ -4,6 +4,7 @@
 package replay
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -172,6 +173,17 @@ func (r *Report) Count(ended int) {
 		}
 	}
 	r.Totals = t
+}
+
+// Sort puts first what would break.
+func (r *Report) Sort() {
+	rank := func(c *Container) int {
+		return slices.Index([]string{policy.Deny.String(), "", policy.Rewrite.String(), policy.Allow.String()}, c.Verdict)
+	}
+	slices.SortStableFunc(r.Running, func(a, b Container) int {
+		return cmp.Or(cmp.Compare(rank(&a), rank(&b)), strings.Compare(a.Engine, b.Engine), strings.Compare(a.place(), b.place()),
+			strings.Compare(a.called(), b.called()), strings.Compare(a.ID, b.ID))
+	})
 }
 
 // Clean tells whether every container that runs would start as it is.

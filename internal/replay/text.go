@@ -70,7 +70,7 @@ func (c *Container) row(verbose bool) display.Row {
 		{Text: orDash(c.Verdict)},
 		{Text: orDash(c.Recorded)},
 		{Text: orDash(c.Engine)},
-		{Text: orDash(first(c.Identity.Namespace, c.Space))},
+		{Text: orDash(c.place())},
 		{Text: c.called()},
 		{Text: orDash(strings.Join(c.rules(), ", "))},
 		{Text: orDash(strings.Join(c.Policies, ", "))},
@@ -126,6 +126,9 @@ func (c *Container) rules() []string {
 	}
 	return all
 }
+
+// place is the namespace of its pod, or of containerd.
+func (c *Container) place() string { return first(c.Identity.Namespace, c.Space) }
 
 // called is how a person knows the container.
 func (c *Container) called() string {
