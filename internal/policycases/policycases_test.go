@@ -211,7 +211,7 @@ func TestCases(t *testing.T) {
 		{"both", head + "exec = \"process.json\"\nupdate = {}\nverdict = \"deny\"\n", "error: FILE:6:1: exec and update: a case is about one of them"},
 		{"an exec into what is refused", strings.Replace(head, "p.toml", "deny.toml", 1) + "exec = { args = [\"sh\"] }\nverdict = \"allow\"\n",
 			"error: FILE:2:3: n: there is no container for it: policy refuses to create it: user /process/user/uid: user 0 (root)"},
-		{"no cases", "policies = [\"p.toml\"]\n", "error: FILE: no cases: write [[case]]"},
+		{"no cases", "policies = [\"p.toml\"]\n", "error: FILE:1:1: no cases: write [[case]]"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := write("x_test.toml", c.text)

@@ -72,7 +72,19 @@ func TestShippedFiles(t *testing.T) {
 			}
 		}
 	}
-	if all < 10 {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(readme), "```toml\n")
+	for ; found; _, rest, found = strings.Cut(rest, "```toml\n") {
+		block, _, _ := strings.Cut(rest, "```")
+		all++
+		if got, err := Format([]byte(block)); err != nil || string(got) != block {
+			t.Errorf("README: %v\nwant\n%s", err, got)
+		}
+	}
+	if all < 12 {
 		t.Errorf("%d files", all)
 	}
 }
