@@ -209,8 +209,10 @@ func TestCases(t *testing.T) {
 		{"an update that cannot be read", head + "update = { memory = { limit = \"much\" } }\nverdict = \"deny\"\n[[case.finding]]\nrule = \"resources\"\n", ""},
 		{"neither a file nor a table", head + "update = 3\nverdict = \"deny\"\n", "error: FILE:5:1: update: want a JSON file's name, or a table"},
 		{"both", head + "exec = \"process.json\"\nupdate = {}\nverdict = \"deny\"\n", "error: FILE:6:1: exec and update: a case is about one of them"},
-		{"an exec into what is refused", strings.Replace(head, "p.toml", "deny.toml", 1) + "exec = { args = [\"sh\"] }\nverdict = \"allow\"\n",
-			"error: FILE:2:3: n: there is no container for it: policy refuses to create it: user /process/user/uid: user 0 (root)"},
+		{
+			"an exec into what is refused", strings.Replace(head, "p.toml", "deny.toml", 1) + "exec = { args = [\"sh\"] }\nverdict = \"allow\"\n",
+			"error: FILE:2:3: n: there is no container for it: policy refuses to create it: user /process/user/uid: user 0 (root)",
+		},
 		{"no cases", "policies = [\"p.toml\"]\n", "error: FILE:1:1: no cases: write [[case]]"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -43,7 +43,7 @@ func noName(field, glob string) string {
 	case "digest":
 		literal := glob[:strings.IndexAny(glob+"*", "*?")]
 		if !strings.HasPrefix("sha256:", literal) && !strings.HasPrefix(literal, "sha256:") || literal == glob && len(glob) != len("sha256:")+64 ||
-			strings.Trim(strings.TrimPrefix(literal, "sha256:"), "sha256:0123456789abcdef") != "" {
+			strings.HasPrefix(literal, "sha256:") && strings.Trim(literal[len("sha256:"):], "0123456789abcdef") != "" {
 			return "a digest is sha256: and 64 digits of 0-9 and a-f"
 		}
 		return ""

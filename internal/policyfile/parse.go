@@ -139,8 +139,15 @@ func (p *parser) selector(s *policy.Selector, path []any) error {
 		key   string
 		globs []string
 	}{
-		{"engine", s.Engine}, {"handler", s.Handler}, {"kind", s.Kind}, {"namespace", s.Namespace}, {"pod", s.Pod},
-		{"container", s.Container}, {"image", s.Image}, {"digest", s.Digest}, {"user", s.User},
+		{"engine", s.Engine},
+		{"handler", s.Handler},
+		{"kind", s.Kind},
+		{"namespace", s.Namespace},
+		{"pod", s.Pod},
+		{"container", s.Container},
+		{"image", s.Image},
+		{"digest", s.Digest},
+		{"user", s.User},
 	} {
 		if err := p.globs(f.globs, append(path, f.key)); err != nil {
 			return err
