@@ -30,8 +30,23 @@ type Facts struct {
 
 // AppArmor tells whether the kernel confines with AppArmor, and what is loaded.
 type AppArmor struct {
-	Enabled bool
-	Loaded  func(profile string) bool // nil: nothing is
+	Enabled  bool
+	Profiles func() []string // the names of those that are loaded; nil: nothing is
+}
+
+// Loaded returns the loaded profile that has the name, or that the glob
+// matches: the last one by name, as engines put a version there. Empty: none.
+func (a AppArmor) Loaded(glob string) string {
+	if a.Profiles == nil {
+		return ""
+	}
+	last := ""
+	for _, name := range a.Profiles() {
+		if name > last && Match(glob, name) {
+			last = name
+		}
+	}
+	return last
 }
 
 // Identity is whom a container belongs to, as far as its engine proves it.

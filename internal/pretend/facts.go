@@ -72,14 +72,7 @@ func FactsAndTree(text []byte) (*policy.Facts, *Tree, error) {
 	}
 	out.Now = now.Unix()
 	out.AppArmor.Enabled = in.AppArmor.Enabled
-	out.AppArmor.Loaded = func(profile string) bool {
-		for _, p := range in.AppArmor.Loaded {
-			if p == profile {
-				return true
-			}
-		}
-		return false
-	}
+	out.AppArmor.Profiles = func() []string { return in.AppArmor.Loaded }
 	tree := NewTree(out.Bundle)
 	for path, n := range in.Paths {
 		if err := tree.Add(path, n); err != nil {

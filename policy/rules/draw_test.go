@@ -338,7 +338,7 @@ func drawFacts(t *rapid.T, view *specs.Spec) *policy.Facts {
 	f.Rootless = under(t, "rootless", 6) == 0
 	f.SELinux = rapid.Bool().Draw(t, "selinux")
 	f.AppArmor.Enabled = rapid.Bool().Draw(t, "apparmor")
-	f.AppArmor.Loaded = func(profile string) bool { return profile == "docker-default" }
+	f.AppArmor.Profiles = func() []string { return []string{"docker-default"} }
 	f.Arch = pick(t, "arch", []string{"amd64", "arm64", "s390x", ""})
 	f.Kernel = pick(t, "kernel", [][2]int{{}, {4, 4}, {6, 12}})
 	if under(t, "lookup", 10) == 0 {

@@ -30,6 +30,9 @@ func (d *Daemon) pod(request map[string]any, flags ...string) Result {
 // PodClient builds test/cri and returns the program's path.
 func (d *Daemon) PodClient() string {
 	d.t.Helper()
+	if built := Built(); built != "" {
+		return filepath.Join(built, "bin/cri")
+	}
 	client := filepath.Join(d.dir, "cri")
 	if matches, err := filepath.Glob(client); err != nil || matches == nil {
 		_, here, _, _ := runtime.Caller(0)
