@@ -52,7 +52,7 @@ func TestEvaluateUpdate(t *testing.T) {
 		{"device", Update{Resources: specs.LinuxResources{Devices: []specs.LinuxDeviceCgroup{{Allow: false}, {Allow: true}}}}, "/devices/1 a device more"},
 		{"rdt", Update{RDT: true}, " Intel RDT schemas"},
 	} {
-		d := EvaluateUpdate(c.update, ceiling)
+		d := EvaluateUpdate(Set{}, nil, c.update, &Facts{}, ceiling)
 		var got []string
 		for _, f := range d.Findings {
 			got = append(got, f.Pointer+" "+f.Found)
@@ -60,7 +60,7 @@ func TestEvaluateUpdate(t *testing.T) {
 		if strings.Join(got, "; ") != c.want || (d.Verdict == Allow) != (c.want == "") {
 			t.Errorf("%s: %v %q, want %q", c.name, d.Verdict, got, c.want)
 		}
-		if d := EvaluateUpdate(c.update, nil); d.Verdict != Allow {
+		if d := EvaluateUpdate(Set{}, nil, c.update, &Facts{}, nil); d.Verdict != Allow {
 			t.Errorf("%s without a ceiling: %v", c.name, d)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/runward/runward/internal/realruntime"
 	"github.com/runward/runward/internal/state"
 	"github.com/runward/runward/policy"
+	"github.com/runward/runward/policy/rules"
 	"github.com/runward/runward/shim/argv"
 )
 
@@ -49,12 +50,19 @@ func (c *call) update(t *target) error {
 	} else if onlyOne(u.Resources.CPU) {
 		return c.deny(errors.New("of quota and period one is not given, and the other cannot be learnt: " + err.Error()))
 	}
-	c.decision = policy.EvaluateUpdate(u, t.ceiling)
+	entry, err := c.reserve(t)
+	if err != nil {
+		return c.deny(err)
+	}
+	c.decision = policy.EvaluateUpdate(c.set, rules.All, u, c.facts, t.ceiling)
 	if !c.set.Enforces(c.facts) {
 		c.decision = c.decision.Advice()
 	}
 	if c.decision.Verdict == policy.Deny {
 		return c.refuse()
+	}
+	if err := c.claim(entry); err != nil {
+		return c.deny(err)
 	}
 	return c.recordPassing()
 }

@@ -62,7 +62,7 @@ func (a *app) runReplay(f replayFlags) error {
 	if err != nil {
 		return configuration(err)
 	}
-	r := &replayer{cfg: cfg, set: replay.Enforced(set), since: since, running: map[string]*audit.Receipt{}}
+	r := &replayer{cfg: cfg, set: replay.Enforced(set), since: since, living: living(), running: map[string]*audit.Receipt{}}
 	r.Running, r.Gone = []replay.Container{}, []replay.Group{}
 	if len(f.policies) > 0 {
 		r.set.Fallback = &policy.Policy{Name: "unselected"}
@@ -83,6 +83,7 @@ type replayer struct {
 	cfg     *config.Config
 	set     policy.Set
 	since   time.Time
+	living  func() ([]*ledger.Entry, error)
 	running map[string]*audit.Receipt // by receipt id; nil until it was found
 }
 
@@ -161,6 +162,7 @@ func (r *replayer) judge(e *ledger.Entry) replay.Container {
 		TrustedAnnotations: r.cfg.Trust.Annotations, TrustedLabels: r.cfg.Trust.Labels,
 	}, e.Engine)
 	facts.Engine, facts.Identity = e.Engine, e.Identity // as they were proven then
+	facts.Used = usedBeside(facts, r.living, func(kept *ledger.Entry) bool { return kept.ID == e.ID && kept.Root == e.Root })
 	c.Judge(r.set, rules.All, spec, facts)
 	return c
 }

@@ -32,10 +32,11 @@ func openDir(dir string) (int, error) {
 	return fd, nil
 }
 
-// lock keeps other Puts and Sweeps out of the directory until fd is closed.
-func lock(fd int) error {
+// lock keeps others out of the directory until fd is closed; with LOCK_NB it
+// does not wait for them.
+func lock(fd, how int) error {
 	for {
-		if err := unix.Flock(fd, unix.LOCK_EX); !errors.Is(err, unix.EINTR) {
+		if err := unix.Flock(fd, how); !errors.Is(err, unix.EINTR) {
 			return err
 		}
 	}

@@ -395,3 +395,26 @@ func BenchmarkSweep(b *testing.B) {
 		}
 	}
 }
+
+// What a create under a quota pays for so many containers on the node.
+func BenchmarkLiving(b *testing.B) {
+	for _, count := range []int{100, 1000} {
+		b.Run(strconv.Itoa(count), func(b *testing.B) {
+			dir, root := shm(b)
+			for i := range count {
+				must(b, Put(dir, entry(root, strconv.Itoa(i))))
+				must(b, os.Mkdir(filepath.Join(root, strconv.Itoa(i)), 0o700))
+			}
+			for b.Loop() {
+				h, err := Hold(dir)
+				must(b, err)
+				all, err := h.Living()
+				must(b, err)
+				if len(all) != count {
+					b.Fatal(len(all))
+				}
+				h.Release()
+			}
+		})
+	}
+}
