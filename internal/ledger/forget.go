@@ -61,7 +61,7 @@ func Sweep(dir string, now time.Time, most int) (int, error) {
 		return 0, nil
 	}
 	if err != nil {
-		return 0, &opError{"sweep", "(all)", dir, err}
+		return 0, &opError{"sweep", "", dir, err}
 	}
 	defer unix.Close(fd)
 	err = lock(fd, unix.LOCK_EX|unix.LOCK_NB) // a Put must not come between the look and the removal
@@ -69,7 +69,7 @@ func Sweep(dir string, now time.Time, most int) (int, error) {
 		return 0, nil
 	}
 	if err != nil {
-		return 0, &opError{"sweep", "(all)", dir, err}
+		return 0, &opError{"sweep", "", dir, err}
 	}
 	files, err := os.ReadDir(dir)
 	if err != nil {

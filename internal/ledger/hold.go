@@ -19,6 +19,14 @@ type Held struct {
 // Hold locks the ledger in dir, which is created (0700) if missing. It waits
 // for whoever has it.
 func Hold(dir string) (*Held, error) {
+	h, err := hold(dir)
+	if err != nil {
+		return nil, &opError{"lock", "", dir, err}
+	}
+	return h, nil
+}
+
+func hold(dir string) (*Held, error) {
 	fd, err := openDir(dir)
 	if errors.Is(err, unix.ENOENT) {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -96,7 +104,7 @@ func (h *Held) Get(root, id string) (*Entry, error) {
 	if err != nil {
 		return nil, &opError{"read", id, h.dir, err}
 	}
-	if h.settle(e) {
+	if settle(e) {
 		_ = h.replace(e) // else it is settled the next time
 	}
 	return e, nil

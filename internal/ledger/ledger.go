@@ -19,7 +19,7 @@ const tempPrefix = ".new-"
 // exists or is being created. It fills in Version, Root (without symbolic
 // links) and the creator.
 func Put(dir string, e *Entry) error {
-	h, err := Hold(dir)
+	h, err := hold(dir)
 	if err != nil {
 		return &opError{"keep", e.ID, dir, err}
 	}
@@ -174,7 +174,7 @@ func List(dir string) ([]*Entry, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, &opError{"list", "(all)", dir, err}
+		return nil, &opError{"list", "", dir, err}
 	}
 	defer unix.Close(fd)
 	files, err := os.ReadDir(dir)

@@ -112,6 +112,7 @@ func TestEveryFieldIsKept(t *testing.T) {
 	}
 	full := entry("/r", "x")
 	e.Identity, e.Ceiling = full.Identity, full.Ceiling
+	e.Claim, e.Updater = policy.Claim{Memory: 1 << 62, CPU: 2, Pids: 3}, &Process{PID: 1, Start: 1<<64 - 1, NS: 3}
 	data, err := encode(e)
 	must(t, err)
 	back, err := decode(data)
@@ -393,28 +394,5 @@ func BenchmarkSweep(b *testing.B) {
 		if n, err := Sweep(dir, now, 4); n != 0 || err != nil {
 			b.Fatal(n, err)
 		}
-	}
-}
-
-// What a create under a quota pays for so many containers on the node.
-func BenchmarkLiving(b *testing.B) {
-	for _, count := range []int{100, 1000} {
-		b.Run(strconv.Itoa(count), func(b *testing.B) {
-			dir, root := shm(b)
-			for i := range count {
-				must(b, Put(dir, entry(root, strconv.Itoa(i))))
-				must(b, os.Mkdir(filepath.Join(root, strconv.Itoa(i)), 0o700))
-			}
-			for b.Loop() {
-				h, err := Hold(dir)
-				must(b, err)
-				all, err := h.Living()
-				must(b, err)
-				if len(all) != count {
-					b.Fatal(len(all))
-				}
-				h.Release()
-			}
-		})
 	}
 }

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"errors"
-	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -11,16 +10,19 @@ import (
 	"github.com/runward/runward/policy"
 )
 
-// Living returns the entries of the containers that live or are being created,
-// in no order. One that cannot be read is an error: what it claims is not known.
+// Living returns the heads of the entries (what comes before Bundle) of the
+// containers that live or are being created, in no order. One that cannot be
+// read is an error: what it claims is not known.
 func (h *Held) Living() ([]*Entry, error) {
-	all, err := living(h.fd, h.dir)
+	all, err := living(h.fd)
 	if err != nil {
-		return nil, &opError{"add up", "(all)", h.dir, err}
+		return nil, &opError{"add up", "", h.dir, err}
 	}
 	for _, e := range all {
-		if h.settle(e) {
-			_ = h.replace(e) // else it is settled the next time
+		if e.Updater != nil {
+			if settled, err := h.Get(e.Root, e.ID); err == nil {
+				e.Claim, e.Updater = settled.Claim, settled.Updater
+			}
 		}
 	}
 	return all, nil
@@ -34,42 +36,68 @@ func Living(dir string) ([]*Entry, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, &opError{"add up", "(all)", dir, err}
+		return nil, &opError{"add up", "", dir, err}
 	}
-	h := &Held{dir, fd}
-	defer h.Release()
-	all, err := living(fd, dir)
+	defer unix.Close(fd)
+	all, err := living(fd)
 	if err != nil {
-		return nil, &opError{"add up", "(all)", dir, err}
+		return nil, &opError{"add up", "", dir, err}
 	}
 	for _, e := range all {
-		h.settle(e)
+		settle(e)
 	}
 	return all, nil
 }
 
-func living(fd int, dir string) ([]*Entry, error) {
-	names, err := entryNames(fd)
+func living(fd int) ([]*Entry, error) {
+	names, err := readNames(fd)
 	if err != nil {
 		return nil, err
 	}
 	all := make([]*Entry, 0, len(names))
-	now := time.Now()
+	now, seen := time.Now(), states{}
 	for _, name := range names {
-		e, err := load(fd, name)
+		if !isEntry(name) {
+			continue
+		}
+		e, err := loadHead(fd, name)
 		switch {
 		case errors.Is(err, unix.ENOENT): // deleted meanwhile
 		case err != nil:
 			return nil, errors.New(name + ": " + err.Error())
-		case hasState(e.Root, e.ID) || !gone(e, oldFile(fd, name, now)):
+		case seen.has(e.Root, e.ID) || !gone(e, oldFile(fd, name, now)):
 			all = append(all, e)
 		}
 	}
 	return all, nil
 }
 
-// entryNames lists the files of entries in an open directory.
-func entryNames(fd int) ([]string, error) {
+// states are the containers that runtimes have directories of, by root: reading
+// a root once is cheaper than asking for each container.
+type states map[string]map[string]bool
+
+// has tells whether there was a directory. Where there was none, one may have
+// been made since.
+func (s states) has(root, id string) bool {
+	ids, ok := s[root]
+	if !ok {
+		ids = map[string]bool{}
+		s[root] = ids
+		fd, err := unix.Open(root, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return false
+		}
+		defer unix.Close(fd)
+		names, _ := readNames(fd) // what is missing is asked for
+		for _, name := range names {
+			ids[name] = true
+		}
+	}
+	return ids[id]
+}
+
+// readNames lists what is in an open directory, from its beginning.
+func readNames(fd int) ([]string, error) {
 	if _, err := unix.Seek(fd, 0, unix.SEEK_SET); err != nil {
 		return nil, err
 	}
@@ -83,7 +111,7 @@ func entryNames(fd int) ([]string, error) {
 		case err != nil:
 			return nil, err
 		case n == 0:
-			return slices.DeleteFunc(names, func(name string) bool { return !isEntry(name) }), nil
+			return names, nil
 		}
 		_, _, names = unix.ParseDirent(buf[:n], -1, names)
 	}
@@ -98,7 +126,7 @@ func oldFile(fd int, name string, now time.Time) bool {
 // settle replaces the larger of two claims by what is in force, where the
 // process that was to change it is gone: whether it did, nobody was left to
 // say. Where that cannot be told the larger one stays.
-func (h *Held) settle(e *Entry) bool {
+func settle(e *Entry) bool {
 	if e.Updater == nil || state.Alive(e.Updater.PID, e.Updater.Start) {
 		return false
 	}
