@@ -1,9 +1,3 @@
-// Package ledger keeps, for every container, what was decided about it at
-// create, for the verbs that come later: one file per container under
-// /run/runward, gone when the container is.
-//
-// A missing entry is never read as "nothing was decided": those who need one
-// deny, or decide again.
 package ledger
 
 import (

@@ -14,7 +14,7 @@ import (
 // containers that live or are being created, in no order. One that cannot be
 // read is an error: what it claims is not known.
 func (h *Held) Living() ([]*Entry, error) {
-	all, err := living(h.fd)
+	all, err := living(h.fd, loadHead)
 	if err != nil {
 		return nil, &opError{"add up", "", h.dir, err}
 	}
@@ -28,8 +28,8 @@ func (h *Held) Living() ([]*Entry, error) {
 	return all, nil
 }
 
-// Living is Held.Living of a ledger that others may change meanwhile, for
-// looking only. A missing one is empty.
+// Living is Held.Living, with whole entries, of a ledger that others may change
+// meanwhile: for looking only. A missing one is empty.
 func Living(dir string) ([]*Entry, error) {
 	fd, err := openDir(dir)
 	if errors.Is(err, unix.ENOENT) {
@@ -39,7 +39,7 @@ func Living(dir string) ([]*Entry, error) {
 		return nil, &opError{"add up", "", dir, err}
 	}
 	defer unix.Close(fd)
-	all, err := living(fd)
+	all, err := living(fd, load)
 	if err != nil {
 		return nil, &opError{"add up", "", dir, err}
 	}
@@ -49,7 +49,7 @@ func Living(dir string) ([]*Entry, error) {
 	return all, nil
 }
 
-func living(fd int) ([]*Entry, error) {
+func living(fd int, read func(fd int, name string) (*Entry, error)) ([]*Entry, error) {
 	names, err := readNames(fd)
 	if err != nil {
 		return nil, err
@@ -60,7 +60,7 @@ func living(fd int) ([]*Entry, error) {
 		if !isEntry(name) {
 			continue
 		}
-		e, err := loadHead(fd, name)
+		e, err := read(fd, name)
 		switch {
 		case errors.Is(err, unix.ENOENT): // deleted meanwhile
 		case err != nil:

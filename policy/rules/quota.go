@@ -60,7 +60,7 @@ var quotaKinds = [...]quotaKind{
 		"memory", "memory", "of memory", "/linux/resources/memory/limit", "resources.limits.memory (docker, podman: --memory)",
 		func(s *QuotaSettings) map[string]int64 { return plainNumbers(s.Memory) },
 		func(c policy.Claim) int64 { return c.Memory },
-		func(n int64) string { return policy.Bytes(n).String() },
+		wholeUnits,
 	},
 	{
 		"cpus", "processor time", "processors", "/linux/resources/cpu/quota", "resources.limits.cpu (docker, podman: --cpus)",
@@ -80,6 +80,20 @@ var quotaKinds = [...]quotaKind{
 		nil,
 		itoa,
 	},
+}
+
+// wholeUnits shows bytes in the largest unit that they are a multiple of: sums
+// are seldom whole GiB.
+func wholeUnits(n int64) string {
+	for _, u := range [...]struct {
+		name  string
+		bytes int64
+	}{{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
+		if n >= u.bytes && n%u.bytes == 0 {
+			return itoa(n/u.bytes) + u.name
+		}
+	}
+	return itoa(n) + " bytes"
 }
 
 func checkQuota(e *policy.Eval, s *QuotaSettings) {

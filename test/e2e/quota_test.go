@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -148,7 +149,7 @@ func TestQuotaManyAtOnce(t *testing.T) {
 func TestQuotaKilledAtRandom(t *testing.T) {
 	n := lab.NewNode(t)
 	n.Policy("10-test.toml", quotaOfTen)
-	const count = 60
+	const count = 40
 	bundles := make([]*lab.Container, count)
 	for i := range bundles {
 		bundles[i] = lab.Bundle(t, "sleep 1000", limited(16<<20, 20))
@@ -162,7 +163,7 @@ func TestQuotaKilledAtRandom(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		timer := time.AfterFunc(time.Duration(rand.IntN(40000))*time.Microsecond, func() { _ = cmd.Process.Kill() })
+		timer := time.AfterFunc(time.Duration(rand.IntN(300_000))*time.Microsecond, func() { _ = cmd.Process.Kill() })
 		_ = cmd.Wait() // the exit code is not the point
 		timer.Stop()
 		killed[i] = cmd.ProcessState.ExitCode() == -1
@@ -277,15 +278,25 @@ func TestQuotaHoldsUpdates(t *testing.T) {
 		t.Errorf("exit code %d, %s", out.Code, out.Stderr)
 	}
 
-	// The runtime fails to lower what is in use: the old limit counts on.
-	kill := filepath.Join(n.Dir, "fails")
-	must(t, os.WriteFile(kill, []byte("#!/bin/sh\nexit 3\n"), 0o755))
-	n.Settings("[runtime]\npath = '" + kill + "'\n")
-	n.Settings("[runtime]\nhandlers = { runward = '" + kill + "' }\n")
-	out := a.Do(n.Runward, "update", "--memory", "16m", a.ID)
+	// Until the runtime has lowered a limit the old one counts, also for a create
+	// meanwhile; and no second update comes between. It fails: the old counts on.
+	fails, fifo := filepath.Join(n.Dir, "fails"), filepath.Join(n.Dir, "fifo")
+	must(t, syscall.Mkfifo(fifo, 0o600))
+	must(t, os.WriteFile(fails, []byte("#!/bin/sh\nread -r line <'"+fifo+"'\nexit 3\n"), 0o755))
+	n.Settings("[runtime]\npath = '" + fails + "'\n")
+	slow := exec.Command(n.Runward, "--root", a.Root, "update", "--memory", "16m", a.ID)
+	must(t, slow.Start())
+	open, err := os.OpenFile(fifo, os.O_WRONLY, 0) // waits until the runtime reads
+	must(t, err)
+	memory(160)
+	update(a, "another update of this container is under way", "--memory", "17m")
 	n.Settings("")
-	if out.Code != 3 {
-		t.Fatalf("exit code %d, %s", out.Code, out.Stderr)
+	if out := c.Try(n.Runward); out.Code != 1 || !strings.Contains(out.Stderr, "161MiB of memory") {
+		t.Errorf("while a limit is lowered: exit code %d, %s", out.Code, out.Stderr)
+	}
+	must(t, open.Close())
+	if err := slow.Wait(); slow.ProcessState.ExitCode() != 3 {
+		t.Fatal(err)
 	}
 	memory(160)
 
