@@ -14,7 +14,8 @@ func (r *Report) Text(p *display.Printer) error {
 	for _, g := range r.Groups {
 		rows = append(rows, display.Row{
 			Cells: []display.Cell{
-				{Text: g.By}, {Text: name(g)},
+				{Text: g.By},
+				{Text: name(g)},
 				cell(g.Memory, size), cell(g.CPUs, cpus), cell(g.Pids, number), cell(g.Containers, number),
 			},
 			Notes: unlimited(g),

@@ -39,7 +39,7 @@ var Quota = policy.NewRule(policy.Rule{
 		"Every container that runward created counts, whichever policy selected it, from the moment it is let through until its runtime has no state of it any more; what was started behind runward's back does not. " +
 		"Where several policies have a quota, all hold; the namespace is the one that the engine proves, and containers of which it is not said (Docker's and Podman's) are one group. " +
 		"A container without a limit of its own could take everything: it is refused, unless another rule (memory, cpu, pids) gives it one before. " +
-		"A pod's sandbox without a limit is let through and counts only as a container; so does one that an exception lets pass, or that ran before there was a quota. " +
+		"A pod's sandbox without a limit is let through and counts only as a container; so does a container without a limit that an exception lets pass, or that ran before there was a quota. " +
 		"memory counts memory without swap. runwardctl quota shows the sums.",
 	Since:   "0.1.0",
 	Update:  true,
