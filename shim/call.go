@@ -31,8 +31,8 @@ type call struct {
 	store    *policyfile.Store
 	terminal bool // of exec: the process has one
 
-	held   *ledger.Held    // while it is locked
-	living []*ledger.Entry // what it has of containers that live, once a quota asked
+	held   *ledger.Held  // while it is locked
+	living []ledger.Head // what it has of containers that live, once a quota asked
 }
 
 // begin starts on a covered verb.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"slices"
 	"sync"
 	"time"
 
@@ -72,7 +71,12 @@ func usedBeside(facts *policy.Facts, living func() ([]*ledger.Entry, error), not
 		if err != nil {
 			return policy.Usage{}, err
 		}
-		others := slices.DeleteFunc(slices.Clone(all), not)
+		var others []ledger.Head
+		for _, e := range all {
+			if !not(e) {
+				others = append(others, e.Head())
+			}
+		}
 		return ledger.Used(others, by, facts.Engine, &facts.Identity, "", ""), nil
 	}
 }

@@ -36,6 +36,10 @@
 // is gone, the next to look asks the runtime's state what is in force, and keeps
 // that. Meanwhile no second update of the same container is let through.
 //
+// Where the ledger is on a tmpfs, as /run is, what quotas ask of all entries is
+// also kept in one file, by name and inode number of each (see heads.go); it is
+// never needed.
+//
 // An entry that cannot be read could claim anything: whoever asks for the sum is
 // refused, by name of the file, until it is removed. Containers that runward
 // did not create have no entry and do not count.

@@ -1,12 +1,10 @@
 package ledger
 
 import (
-	"bytes"
 	"errors"
 	"strconv"
 
 	"github.com/runward/runward/internal/jsondoc"
-	"github.com/runward/runward/internal/owner"
 	"github.com/runward/runward/policy"
 )
 
@@ -24,13 +22,21 @@ var ErrExists = errors.New("a container with this id exists already")
 // An Entry is the decision about one container.
 type Entry struct {
 	Version int    `json:"version"`
-	ID      string `json:"id"`   // the container's
-	Root    string `json:"root"` // the runtime's state directory (--root), absolute; two engines may use the same id
+	ID      string `json:"id"`     // the container's
+	Root    string `json:"root"`   // the runtime's state directory (--root), absolute; two engines may use the same id
+	Bundle  string `json:"bundle"` // absolute
 
 	Runtime  string          `json:"runtime"` // the real runtime's kind, as in policy.Facts
 	Engine   string          `json:"engine,omitempty"`
 	Handler  string          `json:"handler,omitempty"`
 	Identity policy.Identity `json:"identity"`
+
+	Created  int64          `json:"created"` // Unix seconds
+	Receipt  string         `json:"receipt"` // id
+	Policy   string         `json:"policy"`  // digest of the set of policies
+	Config   string         `json:"config"`  // sha256:... of config.json as the runtime reads it
+	Enforced bool           `json:"enforced"`
+	Ceiling  policy.Ceiling `json:"ceiling"`
 
 	// Claim is what the container counts for in quotas. While Updater is set
 	// it is the larger of what the container had and what it was to get.
@@ -43,15 +49,6 @@ type Entry struct {
 	Creator      int    `json:"creator"`
 	CreatorStart uint64 `json:"creator_start"` // clock ticks since boot
 	CreatorNS    uint64 `json:"creator_ns"`    // inode of its PID namespace, in which Creator is its number
-
-	// What is above is all that quotas ask for, of every container; see loadHead.
-	Bundle   string         `json:"bundle"`  // absolute
-	Created  int64          `json:"created"` // Unix seconds
-	Receipt  string         `json:"receipt"` // id
-	Policy   string         `json:"policy"`  // digest of the set of policies
-	Config   string         `json:"config"`  // sha256:... of config.json as the runtime reads it
-	Enforced bool           `json:"enforced"`
-	Ceiling  policy.Ceiling `json:"ceiling"`
 }
 
 // A Process is one that later processes are told from.
@@ -85,26 +82,4 @@ func decode(data []byte) (*Entry, error) {
 		return nil, errors.New("version " + strconv.Itoa(e.Version) + " is not known here")
 	}
 	return e, nil
-}
-
-// headEnd is where the part of an entry begins that quotas do not ask for. In
-// a string the quotes would be escaped.
-const headEnd = `,"bundle":`
-
-// maxHead is how much of an entry is read for its head: room for names, image
-// and a few labels.
-const maxHead = 1024
-
-// loadHead reads an entry as far as Bundle, or where that is not in its first
-// bytes, all of it.
-func loadHead(fd int, name string) (*Entry, error) {
-	data, err := owner.ReadAt(fd, name, maxHead, maxEntry+1, private)
-	if err != nil {
-		return nil, err
-	}
-	head, _, ok := bytes.Cut(data, []byte(headEnd))
-	if !ok {
-		return load(fd, name)
-	}
-	return decode(append(head[:len(head):len(head)], '}'))
 }

@@ -97,16 +97,20 @@ func garbage(fd int, name string, old bool) bool {
 		return false
 	}
 	e, err := load(fd, name)
-	return err == nil && gone(e, old)
+	if err != nil {
+		return false
+	}
+	head := e.Head()
+	return gone(&head, old)
 }
 
 // gone tells whether nothing of a container is there or will be: its runtime
 // has no state of it, and whoever created it is gone. It asks in this order:
 // a creator that is gone has made the state, if ever.
-func gone(e *Entry, old bool) bool {
-	if !ownState(e.Runtime) || state.Alive(e.Creator, e.CreatorStart) || hasState(e.Root, e.ID) {
+func gone(h *Head, old bool) bool {
+	if !ownState(h.Runtime) || state.Alive(h.Creator.PID, h.Creator.Start) || hasState(h.Root, h.ID) {
 		return false
 	}
 	ours, err := pidNamespace()
-	return old || err == nil && e.CreatorNS == ours
+	return old || err == nil && h.Creator.NS == ours
 }

@@ -10,26 +10,44 @@ import (
 	"github.com/runward/runward/policy"
 )
 
-// Living returns the heads of the entries (what comes before Bundle) of the
-// containers that live or are being created, in no order. One that cannot be
-// read is an error: what it claims is not known.
-func (h *Held) Living() ([]*Entry, error) {
-	all, err := living(h.fd, loadHead)
+// Living returns the heads of the entries of the containers that live or are
+// being created, in no order. An entry that cannot be read is an error: what it
+// claims is not known.
+func (h *Held) Living() ([]Head, error) {
+	all, err := h.living()
 	if err != nil {
 		return nil, &opError{"add up", "", h.dir, err}
-	}
-	for _, e := range all {
-		if e.Updater != nil {
-			if settled, err := h.Get(e.Root, e.ID); err == nil {
-				e.Claim, e.Updater = settled.Claim, settled.Updater
-			}
-		}
 	}
 	return all, nil
 }
 
-// Living is Held.Living, with whole entries, of a ledger that others may change
-// meanwhile: for looking only. A missing one is empty.
+func (h *Held) living() ([]Head, error) {
+	files, err := readDir(h.fd)
+	if err != nil {
+		return nil, err
+	}
+	all, err := h.heads(files)
+	if err != nil {
+		return nil, err
+	}
+	now, seen, living := time.Now(), states{}, all[:0]
+	for _, head := range all {
+		if !seen.has(head.Root, head.ID) && gone(&head, oldFile(h.fd, head.file.name, now)) {
+			continue
+		}
+		if head.updating {
+			if e, err := h.Get(head.Root, head.ID); err == nil { // which settles it
+				head.Claim = e.Claim
+			}
+		}
+		living = append(living, head)
+	}
+	return living, nil
+}
+
+// Living returns the entries of the containers that live or are being created,
+// as Held.Living, while others may change the ledger: for looking only. A
+// missing one is empty.
 func Living(dir string) ([]*Entry, error) {
 	fd, err := openDir(dir)
 	if errors.Is(err, unix.ENOENT) {
@@ -39,33 +57,33 @@ func Living(dir string) ([]*Entry, error) {
 		return nil, &opError{"add up", "", dir, err}
 	}
 	defer unix.Close(fd)
-	all, err := living(fd, load)
+	all, err := living(fd)
 	if err != nil {
 		return nil, &opError{"add up", "", dir, err}
-	}
-	for _, e := range all {
-		settle(e)
 	}
 	return all, nil
 }
 
-func living(fd int, read func(fd int, name string) (*Entry, error)) ([]*Entry, error) {
-	names, err := readNames(fd)
+func living(fd int) ([]*Entry, error) {
+	files, err := readDir(fd)
 	if err != nil {
 		return nil, err
 	}
-	all := make([]*Entry, 0, len(names))
-	now, seen := time.Now(), states{}
-	for _, name := range names {
-		if !isEntry(name) {
+	var all []*Entry
+	now := time.Now()
+	for _, f := range files {
+		if !isEntry(f.name) {
 			continue
 		}
-		e, err := read(fd, name)
-		switch {
-		case errors.Is(err, unix.ENOENT): // deleted meanwhile
-		case err != nil:
-			return nil, errors.New(name + ": " + err.Error())
-		case seen.has(e.Root, e.ID) || !gone(e, oldFile(fd, name, now)):
+		e, err := load(fd, f.name)
+		if errors.Is(err, unix.ENOENT) { // deleted meanwhile
+			continue
+		}
+		if err != nil {
+			return nil, errors.New(f.name + ": " + err.Error())
+		}
+		if head := e.Head(); !gone(&head, oldFile(fd, f.name, now)) {
+			settle(e)
 			all = append(all, e)
 		}
 	}
@@ -88,33 +106,12 @@ func (s states) has(root, id string) bool {
 			return false
 		}
 		defer unix.Close(fd)
-		names, _ := readNames(fd) // what is missing is asked for
-		for _, name := range names {
-			ids[name] = true
+		files, _ := readDir(fd) // what is missing is asked for
+		for _, f := range files {
+			ids[f.name] = true
 		}
 	}
 	return ids[id]
-}
-
-// readNames lists what is in an open directory, from its beginning.
-func readNames(fd int) ([]string, error) {
-	if _, err := unix.Seek(fd, 0, unix.SEEK_SET); err != nil {
-		return nil, err
-	}
-	var names []string
-	buf := make([]byte, 32<<10)
-	for {
-		n, err := unix.ReadDirent(fd, buf)
-		switch {
-		case errors.Is(err, unix.EINTR):
-			continue
-		case err != nil:
-			return nil, err
-		case n == 0:
-			return names, nil
-		}
-		_, _, names = unix.ParseDirent(buf[:n], -1, names)
-	}
 }
 
 // oldFile tells whether a file was written longer than sweepAge ago.
@@ -153,15 +150,16 @@ func InForce(c *policy.Ceiling) policy.Claim {
 	return policy.Claim{Memory: amount(c.Memory), CPU: amount(c.CPU), Pids: amount(c.Pids)}
 }
 
-// Used sums what entries claim in the group of a grouping that a container is
-// in, but for the container itself.
-func Used(all []*Entry, by, engine string, identity *policy.Identity, root, id string) policy.Usage {
+// Used sums what containers claim in the group of a grouping that one is in,
+// but for that one itself.
+func Used(all []Head, by, engine string, identity *policy.Identity, root, id string) policy.Usage {
 	root = canonical(root)
 	group := policy.Group(by, engine, identity)
 	var sum policy.Usage
-	for _, e := range all {
-		if policy.Group(by, e.Engine, &e.Identity) == group && (e.ID != id || e.Root != root) {
-			sum.Add(e.Claim)
+	for i := range all {
+		h := &all[i]
+		if policy.Group(by, h.Engine, &policy.Identity{Namespace: h.Namespace, User: h.User}) == group && (h.ID != id || h.Root != root) {
+			sum.Add(h.Claim)
 		}
 	}
 	return sum

@@ -4,14 +4,12 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
 
 	"github.com/runward/runward/policy"
@@ -92,39 +90,6 @@ func TestLiving(t *testing.T) {
 	}
 }
 
-// The head is all that Living needs, and is read the same however long the
-// rest is, and whatever strings are in it.
-func TestHead(t *testing.T) {
-	dir, root := dirs(t)
-	for i, change := range []func(*Entry){
-		func(*Entry) {},
-		func(e *Entry) { e.Identity.Labels = map[string]string{"a": strings.Repeat("x", 2*maxHead)} },
-		func(e *Entry) { e.Identity.Pod = headEnd },
-		func(e *Entry) { e.Engine = `","bundle":` },
-		func(e *Entry) { e.Updater = &Process{PID: os.Getpid(), Start: 5, NS: 6} },
-	} {
-		e := entry(root, strconv.Itoa(i))
-		e.Claim = policy.Claim{Memory: 1, CPU: 2, Pids: 3}
-		change(e)
-		store(t, dir, e, 0)
-		must(t, os.Mkdir(filepath.Join(root, e.ID), 0o700))
-		fd, err := openDir(dir)
-		must(t, err)
-		name, err := fileName(root, e.ID)
-		must(t, err)
-		got, err := loadHead(fd, name)
-		must(t, err)
-		must(t, unix.Close(fd))
-		got.Bundle, got.Created, got.Receipt, got.Policy, got.Config, got.Enforced, got.Ceiling = e.Bundle, e.Created, e.Receipt, e.Policy, e.Config, e.Enforced, e.Ceiling
-		if !reflect.DeepEqual(got, e) {
-			t.Errorf("%d\ngot  %+v\nwant %+v", i, got, e)
-		}
-	}
-	if all, err := Living(dir); err != nil || len(all) != 5 {
-		t.Error(len(all), err)
-	}
-}
-
 // What cannot be read may claim anything.
 func TestLivingRefuses(t *testing.T) {
 	dir, root := dirs(t)
@@ -181,10 +146,120 @@ func TestUsed(t *testing.T) {
 				want.Add(e.Claim)
 			}
 		}
-		all, err := Living(dir)
+		entries, err := Living(dir)
 		mustBe(t, err)
+		var all []Head
+		for _, e := range entries {
+			all = append(all, e.Head())
+		}
 		if got := Used(all, by, "docker", &asks, root, "0"); got != want {
 			t.Fatalf("%s: got %+v, want %+v", by, got, want)
+		}
+	})
+}
+
+// Whatever happens to entries, the heads that are kept beside them say what the
+// entries say.
+func TestHeads(t *testing.T) {
+	base, err := os.MkdirTemp("/dev/shm", "ledger") // a tmpfs: elsewhere none are kept
+	must(t, err)
+	defer os.RemoveAll(base)
+	round, written := 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		round++
+		dir, root := filepath.Join(base, strconv.Itoa(round), "ledger"), filepath.Join(base, strconv.Itoa(round), "root")
+		mustBe(t, os.MkdirAll(root, 0o700))
+		add := func(i int) {
+			h, err := Hold(dir)
+			mustBe(t, err)
+			defer h.Release()
+			e := entry(root, strconv.Itoa(i))
+			e.Engine = rapid.SampledFrom([]string{"docker", "", "a\"\n"}).Draw(t, "engine")
+			e.Identity = policy.Identity{Namespace: strings.ReplaceAll(rapid.String().Draw(t, "namespace"), "\x00", "") /* which no entry holds */, User: "u"}
+			e.Claim = policy.Claim{Memory: rapid.Int64Min(0).Draw(t, "memory"), CPU: int64(i), Pids: 7}
+			if err := h.Put(e); err != nil && !errors.Is(err, ErrExists) {
+				t.Fatal(err)
+			}
+		}
+		for i := range rapid.IntRange(0, 2*rewriteAt).Draw(t, "containers") {
+			add(i)
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"add":    func(t *rapid.T) { add(rapid.IntRange(0, 40).Draw(t, "which")) },
+			"delete": func(t *rapid.T) { mustBe(t, Delete(dir, root, strconv.Itoa(rapid.IntRange(0, 40).Draw(t, "which")))) },
+			"update": func(t *rapid.T) {
+				h, err := Hold(dir)
+				mustBe(t, err)
+				defer h.Release()
+				e, err := h.Get(root, strconv.Itoa(rapid.IntRange(0, 40).Draw(t, "which")))
+				if errors.Is(err, ErrNotFound) {
+					return
+				}
+				mustBe(t, err)
+				e.Claim.Memory, e.Updater = 5, nil
+				mustBe(t, h.Update(e))
+			},
+			"damage": func(t *rapid.T) {
+				file := filepath.Join(dir, headsFile)
+				data, err := os.ReadFile(file)
+				if err != nil {
+					return
+				}
+				cut := rapid.IntRange(0, len(data)).Draw(t, "cut")
+				mustBe(t, os.WriteFile(file, data[:cut], 0o600))
+			},
+			"": func(t *rapid.T) {
+				entries, err := Living(dir)
+				mustBe(t, err)
+				want := map[string]Head{}
+				for _, e := range entries {
+					want[e.ID] = e.Head()
+				}
+				h, err := Hold(dir)
+				mustBe(t, err)
+				defer h.Release()
+				got, err := h.Living()
+				mustBe(t, err)
+				for _, head := range got {
+					head.file = dirent{}
+					if head != want[head.ID] {
+						t.Fatalf("kept %+v, the entry has %+v", head, want[head.ID])
+					}
+				}
+				if len(got) != len(want) {
+					t.Fatalf("%d heads of %d entries", len(got), len(want))
+				}
+				if len(h.readHeads()) > 0 {
+					written++
+				}
+			},
+		})
+	})
+	if written == 0 {
+		t.Error("no heads were ever kept")
+	}
+}
+
+// What is damaged in any way is read as nothing.
+func FuzzReadHeads(f *testing.F) {
+	dir, root := dirs(f)
+	must(f, Put(dir, entry(root, "a")))
+	h, err := Hold(dir)
+	must(f, err)
+	f.Cleanup(h.Release)
+	all, err := h.Living()
+	must(f, err)
+	must(f, h.writeHeads(all))
+	data, err := os.ReadFile(filepath.Join(dir, headsFile))
+	must(f, err)
+	f.Add(data)
+	f.Add([]byte(headsForm + "\xff\xff\xff\xff\xff\xff\xff\xff\x7f"))
+	f.Add([]byte(headsForm + "\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"))
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		must(t, os.WriteFile(filepath.Join(dir, headsFile), data, 0o600))
+		if kept := h.readHeads(); len(kept) > len(data) {
+			t.Errorf("%d heads in %d bytes", len(kept), len(data))
 		}
 	})
 }
