@@ -132,6 +132,8 @@ func limits(flags []argv.Flag, r *specs.LinuxResources) error {
 			r.CPU.RealtimePeriod, err = unsigned(f.Value)
 		case "pids-limit":
 			r.Pids.Limit, err = signed(f.Value)
+		case "blkio-weight":
+			r.BlockIO, err = weight(f.Value)
 		}
 		if err != nil {
 			return errors.New("update --" + f.Name + " " + strconv.Quote(f.Value) + ": want a number")
@@ -148,6 +150,12 @@ func signed(s string) (*int64, error) {
 func unsigned(s string) (*uint64, error) {
 	n, err := strconv.ParseUint(s, 0, 64)
 	return &n, err
+}
+
+func weight(s string) (*specs.LinuxBlockIO, error) {
+	n, err := strconv.ParseUint(s, 0, 16) // runc drops the bits above
+	w := uint16(n)
+	return &specs.LinuxBlockIO{Weight: &w}, err
 }
 
 // amount reads bytes as runc does (go-units RAMInBytes): 512m, 1.5GiB, -1 for

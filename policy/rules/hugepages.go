@@ -83,7 +83,8 @@ func checkHugepages(e *policy.Eval, s *HugepagesSettings) {
 		}
 		most, _ := mostPages(s.Max.Values, bytes)
 		f := policy.Finding{Pointer: "/linux/resources/hugepageLimits/-", Found: "no limit on huge pages of " + size, Wanted: pagesWanted(most), Hint: hint}
-		if !e.Facts.CgroupV2 && absent(e.Facts, "/sys/fs/cgroup/hugetlb") {
+		// A file in it, for Podman makes plain directories of hierarchies that are not mounted.
+		if !e.Facts.CgroupV2 && absent(e.Facts, "/sys/fs/cgroup/hugetlb/cgroup.procs") {
 			f.Found += ", and a node without the hugetlb control group, which cannot limit them"
 			f.Hint = "mount the hugetlb control group on the node"
 			e.Report(f)
