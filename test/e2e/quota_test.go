@@ -155,6 +155,7 @@ func TestQuotaKilledAtRandom(t *testing.T) {
 		bundles[i] = lab.Bundle(t, "sleep 1000", limited(16<<20, 20))
 	}
 	killed := make([]bool, count)
+	within := [...]int{40_000, 300_000} // microseconds: some early, some let through
 	eightAtATime(count, func(i int) {
 		b := bundles[i]
 		cmd := exec.Command(n.Runward, "--root", b.Root, "create", "--bundle", b.Dir, b.ID)
@@ -163,7 +164,7 @@ func TestQuotaKilledAtRandom(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		timer := time.AfterFunc(time.Duration(rand.IntN(300_000))*time.Microsecond, func() { _ = cmd.Process.Kill() })
+		timer := time.AfterFunc(time.Duration(rand.IntN(within[i%2]))*time.Microsecond, func() { _ = cmd.Process.Kill() })
 		_ = cmd.Wait() // the exit code is not the point
 		timer.Stop()
 		killed[i] = cmd.ProcessState.ExitCode() == -1
