@@ -26,6 +26,15 @@ type Facts struct {
 	// bundle, symbolic links, magic links and ".." by the kernel. It is a
 	// snapshot: within one evaluation a path always has the same answer.
 	Lookup func(path string) File
+
+	// Claim is what the container that the call is about counts for in quotas
+	// already; nil at create, or not known.
+	Claim *Claim
+
+	// Used sums what the other containers claim that live on the node and are
+	// in the same group of a grouping (see Group). Like Lookup it is a snapshot.
+	// nil: not known.
+	Used func(by string) (Usage, error)
 }
 
 // AppArmor tells whether the kernel confines with AppArmor, and what is loaded.

@@ -16,6 +16,7 @@ import (
 	"github.com/runward/runward/internal/config"
 	"github.com/runward/runward/internal/explain"
 	"github.com/runward/runward/internal/host"
+	"github.com/runward/runward/internal/ledger"
 	"github.com/runward/runward/internal/oci"
 	"github.com/runward/runward/internal/owner"
 	"github.com/runward/runward/internal/policyfile"
@@ -242,6 +243,7 @@ func (e *explanation) facts() *policy.Facts {
 		TrustedAnnotations: e.cfg.Trust.Annotations, TrustedLabels: e.cfg.Trust.Labels,
 	}, e.flags.engine)
 	e.Engine, e.Identity = facts.Engine, facts.Identity
+	facts.Used = usedBeside(facts, living(), func(kept *ledger.Entry) bool { return kept.Bundle == e.Bundle })
 	switch {
 	case e.flags.engine != "":
 		e.note("the engine is assumed, by --engine")

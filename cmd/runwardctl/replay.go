@@ -11,6 +11,7 @@ import (
 	"github.com/runward/runward/internal/audit"
 	"github.com/runward/runward/internal/audit/journal"
 	"github.com/runward/runward/internal/config"
+	"github.com/runward/runward/internal/ledger"
 	"github.com/runward/runward/internal/receipts"
 	"github.com/runward/runward/internal/replay"
 	"github.com/runward/runward/policy"
@@ -71,7 +72,7 @@ func (a *app) runReplay(f replayFlags) error {
 	if err != nil {
 		return configuration(err)
 	}
-	r := &replayer{cfg: cfg, set: replay.Enforced(set), since: since, gone: !f.running}
+	r := &replayer{cfg: cfg, set: replay.Enforced(set), since: since, gone: !f.running, living: living()}
 	r.Running, r.Verbose = []replay.Container{}, f.verbose
 	if len(f.policies) > 0 {
 		r.set.Fallback = &policy.Policy{Name: "unselected"}
@@ -89,10 +90,11 @@ func (a *app) runReplay(f replayFlags) error {
 // replayer is one replay on its way.
 type replayer struct {
 	replay.Report
-	cfg   *config.Config
-	set   policy.Set
-	since time.Time
-	gone  bool // report receipts of containers that run no more
+	cfg    *config.Config
+	set    policy.Set
+	since  time.Time
+	gone   bool // report receipts of containers that run no more
+	living func() ([]*ledger.Entry, error)
 }
 
 func (r *replayer) run(states []string) error {
@@ -158,6 +160,7 @@ func (r *replayer) judge(l *live) replay.Container {
 	c.Config = replay.Judged(audit.Digest(raw), read, l.receipt)
 	facts, notes := l.facts(r.cfg, spec)
 	c.Engine, c.Identity, c.Notes = facts.Engine, facts.Identity, notes
+	facts.Used = usedBeside(facts, r.living, func(kept *ledger.Entry) bool { return kept.ID == l.ID && kept.Root == l.Root })
 	c.Judge(r.set, rules.All, spec, facts)
 	return c
 }

@@ -83,7 +83,7 @@ Exit codes: 0 clean; 1 there are findings; 2 usage or configuration;
 		return usage(err.Error(), "see "+cmd.CommandPath()+" --help")
 	})
 	group(root)
-	root.AddCommand(a.explain(), a.policy(), a.receipts(), a.replay(), a.version())
+	root.AddCommand(a.explain(), a.policy(), a.quota(), a.receipts(), a.replay(), a.version())
 	return root
 }
 

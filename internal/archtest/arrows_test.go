@@ -52,6 +52,7 @@ var arrows = []struct {
 	{"internal/replay", []string{"policy", "internal/audit", "internal/patch", "internal/display", "internal/explain"}},
 	{"internal/running", []string{"internal/state", "internal/owner"}},
 	{"internal/receipts", []string{"policy", "internal/audit", "internal/audit/journal", "internal/display", "internal/explain"}},
+	{"internal/quota", []string{"policy", "internal/ledger", "internal/display"}},
 	{"internal/refdoc/...", []string{"policy", "policy/rules", "policy/profiles", "internal/..."}},
 
 	// The leaves, which know nothing of policy.

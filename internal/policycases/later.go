@@ -80,9 +80,9 @@ func (c *Case) later(f *File, set policy.Set, rules []policy.Rule, spec *policy.
 		return made, err
 	}
 	now := *facts
-	now.Ceiling = &made.Ceiling
+	now.Ceiling, now.Claim = &made.Ceiling, &made.Claim
 	if c.Update.given() {
-		return c.update(f, set, after, &now)
+		return c.update(f, set, rules, after, &now)
 	}
 	now.Verb = "exec"
 	process, err := c.Exec.read(f, after.Process())
@@ -100,7 +100,7 @@ func (c *Case) later(f *File, set policy.Set, rules []policy.Rule, spec *policy.
 	return policy.EvaluateExec(set, rules, joined, &now, held), nil
 }
 
-func (c *Case) update(f *File, set policy.Set, after *policy.Spec, now *policy.Facts) (policy.Decision, error) {
+func (c *Case) update(f *File, set policy.Set, rules []policy.Rule, after *policy.Spec, now *policy.Facts) (policy.Decision, error) {
 	now.Verb = "update"
 	raw, err := c.Update.read(f, nil)
 	if err != nil {
@@ -117,7 +117,7 @@ func (c *Case) update(f *File, set policy.Set, after *policy.Spec, now *policy.F
 	if cpu := after.View().Linux.Resources.CPU; cpu != nil {
 		u.Quota, u.Period = value(cpu.Quota), int64(min(value(cpu.Period), 1<<40))
 	}
-	d := policy.EvaluateUpdate(u, now.Ceiling)
+	d := policy.EvaluateUpdate(set, rules, u, now, now.Ceiling)
 	if !set.Enforces(now) {
 		d = d.Advice()
 	}

@@ -33,6 +33,11 @@ type facts struct {
 	} `json:"apparmor"`
 	SELinux bool `json:"selinux"`
 
+	// Claim is what the container of an update claims already, Used what the
+	// others do, by grouping; none unless said.
+	Claim *policy.Claim           `json:"claim"`
+	Used  map[string]policy.Usage `json:"used"`
+
 	// NoLookup leaves out the file tree: Facts.Lookup is nil.
 	NoLookup bool `json:"no_lookup"`
 	// Paths are added to the default tree, or change it.
@@ -61,7 +66,8 @@ func FactsAndTree(text []byte) (*policy.Facts, *Tree, error) {
 		Engine: in.Engine, Handler: in.Handler, Runtime: or(in.Runtime, "runc"), Bundle: or(in.Bundle, "/run/bundle"),
 		Identity: in.Identity, Rootless: in.Rootless, CgroupV2: in.CgroupV2 == nil || *in.CgroupV2,
 		Arch: or(in.Arch, "amd64"), Kernel: [2]int{6, 12},
-		Capabilities: 1<<41 - 1, SELinux: in.SELinux,
+		Capabilities: 1<<41 - 1, SELinux: in.SELinux, Claim: in.Claim,
+		Used: func(by string) (policy.Usage, error) { return in.Used[by], nil },
 	}
 	if len(in.Kernel) == 2 {
 		out.Kernel = [2]int(in.Kernel)

@@ -191,6 +191,51 @@ func TestUpdateIsHeldToTheCeiling(t *testing.T) {
 	}
 }
 
+// Nor beyond the block I/O and the huge pages that it allowed.
+func TestUpdateIsHeldToDisksAndPages(t *testing.T) {
+	n := lab.NewNode(t)
+	disks, err := os.ReadDir("/sys/dev/block")
+	if err != nil || len(disks) == 0 {
+		t.Skip("no disk: nothing can be throttled")
+	}
+	disk := disks[0].Name()
+	major, minor, _ := strings.Cut(disk, ":")
+	n.Policy("10-test.toml", "version = 1\nname = 'test'\n[io_limits]\nread_bytes = { '"+disk+"' = '1MiB' }\n[hugepages]\n")
+	b := sleeping(t, n)
+	throttled := func() string {
+		return groupFile(t, b, "blkio", "blkio.throttle.read_bps_device", "io.max")
+	}
+	before := throttled()
+	if !strings.HasPrefix(before, disk+" ") || !strings.Contains(before, "1048576") {
+		t.Fatalf("after create: %q", before)
+	}
+	throttle := func(rate string) string {
+		return `{"blockIO":{"throttleReadBpsDevice":[{"major":` + major + `,"minor":` + minor + `,"rate":` + rate + `}]}}`
+	}
+	for _, c := range []struct {
+		args        []string
+		stdin, want string
+	}{
+		{[]string{"--blkio-weight", "501"}, "", "runward: ceiling /blockIO/weight: found a weight of 501, wanted at most 500"},
+		{[]string{"--blkio-weight", "66037"}, "", `runward: update --blkio-weight "66037": want a number`}, // 501 in 16 bits
+		{[]string{"--resources", "-"}, throttle("1048577"), "runward: ceiling /blockIO/throttleReadBpsDevice/0: found a rate of 1048577 bytes read a second of disk " + disk},
+		{[]string{"--resources", "-"}, throttle("0"), "runward: ceiling /blockIO/throttleReadBpsDevice/0: found a rate of unlimited"},
+		{[]string{"--resources", "-"}, `{"hugepageLimits":[{"pageSize":"2MB","limit":2097152}]}`, "runward: ceiling /hugepageLimits/0: found 2MiB in huge pages"},
+		{[]string{"--resources", "-"}, `{"unified":{"io.max":"` + disk + ` rbps=max"}}`, "runward: ceiling /unified/io.max: found "},
+	} {
+		out := b.DoStdin(c.stdin, n.Runward, append(append([]string{"update"}, c.args...), b.ID)...)
+		if out.Code != 1 || !strings.HasPrefix(out.Stderr, c.want) {
+			t.Errorf("%v %s: exit code %d, %q, want %q", c.args, c.stdin, out.Code, out.Stderr, c.want)
+		}
+	}
+	if out := b.DoStdin(throttle("1048576"), n.Runward, "update", "--resources", "-", b.ID); out.Code != 0 {
+		t.Errorf("within: exit code %d, %s", out.Code, out.Stderr)
+	}
+	if after := throttled(); after != before {
+		t.Errorf("%q, was %q", after, before)
+	}
+}
+
 // Checkpoint and restore are refused unless allowed.
 func TestCheckpointAndRestore(t *testing.T) {
 	n := lab.NewNode(t)

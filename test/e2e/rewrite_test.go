@@ -16,6 +16,18 @@ import (
 
 func ptr[T any](v T) *T { return &v }
 
+// disk is the numbers of a disk of this machine's.
+func disk(t *testing.T) string {
+	t.Helper()
+	for line := range strings.Lines(readFile(t, "/proc/partitions")) {
+		if f := strings.Fields(line); len(f) == 4 && f[0] != "major" {
+			return f[0] + " " + f[1]
+		}
+	}
+	t.Fatal("no disk is in /proc/partitions")
+	return ""
+}
+
 // limit is a command that prints what a container's own cgroup holds it to, in
 // the same form for cgroup v1 and v2: of cpu, quota and period.
 func limit(of string) string {
@@ -77,7 +89,7 @@ func TestRewritesTakeHold(t *testing.T) {
 			func(s *specs.Spec) {
 				s.Linux.Resources.Devices = []specs.LinuxDeviceCgroup{{Allow: true, Access: "rwm"}}
 			},
-			"mknod /tmp/disk b 253 0 && head -c 1 /tmp/disk 2>&1 >/dev/null && echo read", `^read\n$`, `Operation not permitted`,
+			"mknod /tmp/disk b " + disk(t) + " && head -c 1 /tmp/disk 2>&1 >/dev/null && echo read", `^read\n$`, `Operation not permitted`,
 		},
 		{
 			"memory", "[memory]\nmax = '64MiB'\n",
