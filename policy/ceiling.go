@@ -24,6 +24,15 @@ type Ceiling struct {
 	CPU             *int64  `json:"cpu,omitempty"`      // thousandths of a processor
 	Pids            *int64  `json:"pids,omitempty"`
 	OOMScoreAdj     *int64  `json:"oom_score_adj,omitempty"` // lowest
+
+	// Input and output a second, by disk ("8:0"); and the largest weight.
+	ReadBytes  map[string]int64 `json:"read_bytes,omitempty"`
+	WriteBytes map[string]int64 `json:"write_bytes,omitempty"`
+	ReadCalls  map[string]int64 `json:"read_operations,omitempty"`
+	WriteCalls map[string]int64 `json:"write_operations,omitempty"`
+	IOWeight   *int64           `json:"io_weight,omitempty"`
+
+	Hugepages map[string]int64 `json:"hugepages,omitempty"` // bytes, by the size of a page in bytes
 }
 
 // A Limiter is a rule's settings that bound the container also after create.

@@ -104,6 +104,7 @@ type Decision struct {
 	Findings []Finding   `json:"findings"`
 	Patch    patch.Patch `json:"patch"` // RFC 6902; empty unless the verdict is rewrite
 	Ceiling  Ceiling     `json:"ceiling"`
+	Claim    Claim       `json:"claim"` // what it counts for in quotas
 }
 
 // Refusal returns the finding for which the container was denied, the first in

@@ -56,7 +56,7 @@ func evaluate(set Set, rules []Rule, spec *Spec, facts *Facts, held *Ceiling) De
 			d.Verdict = Rewrite
 		}
 	}
-	d.Ceiling = ceiling(e)
+	d.Ceiling, d.Claim = ceiling(e), ClaimOf(e.Spec)
 
 	if len(audited) > 0 {
 		a := newEval(spec, facts, true)

@@ -39,6 +39,15 @@ type Facts struct {
 	// Features are what the real runtime says that it can do; only rules that
 	// have reason to ask do, since it may have to be executed for it.
 	Features func() Features
+
+	// Claim is what the container that the call is about counts for in quotas
+	// already; nil at create, or not known.
+	Claim *Claim
+
+	// Used sums what the other containers claim that live on the node and are
+	// in the same group of a grouping (see Group). Like Lookup it is a snapshot.
+	// nil: not known.
+	Used func(by string) (Usage, error)
 }
 
 // A FeedFile is one of the files that Feed reads.
@@ -57,8 +66,23 @@ type Features struct {
 
 // AppArmor tells whether the kernel confines with AppArmor, and what is loaded.
 type AppArmor struct {
-	Enabled bool
-	Loaded  func(profile string) bool // nil: nothing is
+	Enabled  bool
+	Profiles func() []string // the names of those that are loaded; nil: nothing is
+}
+
+// Loaded returns the loaded profile that has the name, or that the glob
+// matches: the last one by name, as engines put a version there. Empty: none.
+func (a AppArmor) Loaded(glob string) string {
+	if a.Profiles == nil {
+		return ""
+	}
+	last := ""
+	for _, name := range a.Profiles() {
+		if name > last && Match(glob, name) {
+			last = name
+		}
+	}
+	return last
 }
 
 // Identity is whom a container belongs to, as far as its engine proves it.

@@ -10,6 +10,7 @@ type Rule struct {
 
 	Always  bool   // holds, with its default settings, also where no policy speaks of it
 	Exec    bool   // also judges processes that join a container
+	Update  bool   // also judges what a container's limits are after an update (see Facts.Claim)
 	Default Action // what it does where a policy does not say
 	Refs    []Ref  // the standards and vulnerabilities it answers
 

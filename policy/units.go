@@ -108,3 +108,16 @@ func (CPUs) FromTOML(v any) (CPUs, error) {
 func (c CPUs) String() string {
 	return strconv.FormatFloat(float64(c)/1000, 'f', -1, 64)
 }
+
+// PageSize reads the size of a page as the kernel writes it, 64KB, 2MB or 1GB,
+// which count in powers of two; 0: it is none.
+func PageSize(s string) uint64 {
+	for i, unit := range [...]string{"KB", "MB", "GB"} {
+		number, ok := strings.CutSuffix(s, unit)
+		n, err := strconv.ParseUint(number, 10, 20)
+		if ok && err == nil && number == strconv.FormatUint(n, 10) {
+			return n << (10 * (i + 1))
+		}
+	}
+	return 0
+}

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"math"
 	"sort"
 	"strconv"
 	"strings"
@@ -19,19 +20,77 @@ type Update struct {
 	Quota, Period int64
 }
 
-// EvaluateUpdate holds an update to the ceiling. A limit beyond it is refused
-// and not lowered: whoever asks would believe to have got it.
-func EvaluateUpdate(u Update, ceiling *Ceiling) Decision {
+// EvaluateUpdate holds an update to the ceiling, and what the container's
+// limits then are to those of the rules that judge updates. A limit beyond is
+// refused and not lowered: whoever asks would believe to have got it. The
+// decision's claim is the container's with the update, from facts.Claim.
+func EvaluateUpdate(set Set, rules []Rule, u Update, facts *Facts, ceiling *Ceiling) Decision {
 	d := Decision{Verdict: Allow}
-	if ceiling == nil {
-		return d
+	if ceiling != nil {
+		d.Findings = u.beyond(ceiling)
 	}
+	if facts.Claim != nil {
+		d.Claim = u.claim(*facts.Claim)
+		d.Findings = append(d.Findings, judgeClaim(set, rules, d.Claim, facts)...)
+	}
+	if _, refused := d.Refusal(); refused {
+		d.Verdict = Deny
+	}
+	return d
+}
+
+// claim is what the container claims after the update, where it claimed was.
+func (u *Update) claim(was Claim) Claim {
+	memory, cpu, pids := none, none, none
+	if m := u.Resources.Memory; m != nil && m.Limit != nil && *m.Limit != 0 {
+		memory = max(*m.Limit, 0)
+	}
+	if p := u.Resources.Pids; p != nil && p.Limit != nil && *p.Limit != 0 {
+		pids = max(*p.Limit, 0)
+	}
+	if quota, period, changed := u.cpuTime(); changed {
+		cpu = processors(quota, period)
+	}
+	return was.with(memory, cpu, pids, u.Resources.Unified)
+}
+
+// judgeClaim asks the rules that judge updates about what the container would
+// claim. Their pointers are into what was given to update.
+func judgeClaim(set Set, rules []Rule, c Claim, facts *Facts) []Finding {
+	var ofUpdate []Rule
+	for i := range rules {
+		if rules[i].Update {
+			ofUpdate = append(ofUpdate, rules[i])
+		}
+	}
+	s := new(specs.Spec)
+	s.Process, s.Linux = new(specs.Process), new(specs.Linux)
+	normalise(s)
+	r, period := s.Linux.Resources, uint64(1000)
+	r.Memory.Limit, r.Pids.Limit, r.CPU.Quota, r.CPU.Period = &c.Memory, &c.Pids, &c.CPU, &period
+	var all []Finding
+	enforced, audited := set.selected(facts)
+	for i, policies := range [...][]*Policy{enforced, audited} {
+		e := newEval(&Spec{typed: s}, facts, i == 1)
+		e.run(ofUpdate, policies)
+		all = append(all, e.findings...)
+	}
+	for i := range all {
+		all[i].Pointer = strings.TrimPrefix(all[i].Pointer, "/linux/resources")
+	}
+	return all
+}
+
+// beyond finds what goes beyond the ceiling.
+func (u *Update) beyond(ceiling *Ceiling) []Finding {
 	h := updateHeld{ceiling: ceiling}
 	h.memory(u.Resources.Memory)
-	h.cpu(&u)
+	h.cpu(u)
 	if p := u.Resources.Pids; p != nil && p.Limit != nil {
 		h.bound("/pids/limit", "a limit on processes of ", *p.Limit, ceiling.Pids, number)
 	}
+	h.blockIO(u.Resources.BlockIO)
+	h.hugepages(u.Resources.HugepageLimits)
 	h.unified(u.Resources.Unified)
 	for i, rule := range u.Resources.Devices {
 		if rule.Allow {
@@ -41,10 +100,7 @@ func EvaluateUpdate(u Update, ceiling *Ceiling) Decision {
 	if u.RDT {
 		h.deny("", "Intel RDT schemas", "none")
 	}
-	if len(h.findings) > 0 {
-		d.Verdict, d.Findings = Deny, h.findings
-	}
-	return d
+	return h.findings
 }
 
 // updateHeld collects what goes beyond the ceiling.
@@ -104,27 +160,30 @@ func (h *updateHeld) cpu(u *Update) {
 	if c.RealtimeRuntime != nil && *c.RealtimeRuntime != 0 || c.RealtimePeriod != nil && *c.RealtimePeriod != 0 {
 		h.deny("/cpu", "processor time reserved for real-time processes", "none reserved")
 	}
-	quota, period := u.Quota, u.Period
-	if c.Quota != nil && *c.Quota != 0 {
+	if quota, period, changed := u.cpuTime(); changed {
+		h.quota("/cpu/quota", quota, period)
+	}
+}
+
+// cpuTime gives the quota and the period that the container then has, and
+// whether they are others than now.
+func (u *Update) cpuTime() (quota, period int64, changed bool) {
+	quota, period = u.Quota, u.Period
+	c := u.Resources.CPU
+	if c != nil && c.Quota != nil && *c.Quota != 0 {
 		quota = *c.Quota
 	}
-	if c.Period != nil && *c.Period != 0 {
+	if c != nil && c.Period != nil && *c.Period != 0 {
 		period = int64(min(*c.Period, 1<<40))
 	}
-	if quota == u.Quota && period == u.Period {
-		return
-	}
-	h.quota("/cpu/quota", quota, period)
+	return quota, period, quota != u.Quota || period != u.Period
 }
 
 // quota bounds quota per period, in microseconds.
 func (h *updateHeld) quota(at string, quota, period int64) {
-	if period == 0 {
-		period = 100000 // the kernel's
-	}
 	share := quota
 	if quota > 0 {
-		share = (min(quota, 1<<50)*1000 + period - 1) / period
+		share = processors(quota, period)
 	}
 	h.bound(at, "processor time of ", share, h.ceiling.CPU, cpus)
 }
@@ -146,16 +205,10 @@ func (h *updateHeld) unified(files map[string]string) {
 		case "pids.max":
 			h.text(at, "a limit on processes of ", value, h.ceiling.Pids, number)
 		case "cpu.max":
-			first, second, _ := strings.Cut(value, " ")
-			period, err := strconv.ParseInt(strings.TrimSpace(second), 10, 64)
-			if err != nil || period <= 0 {
-				period = 100000
-			}
-			quota, err := strconv.ParseInt(first, 10, 64)
-			if err != nil {
-				quota = -1
-			}
+			quota, period := cpuMax(value)
 			h.quota(at, quota, period)
+		default:
+			h.secondWay(at, name, value)
 		}
 	}
 }
@@ -168,4 +221,70 @@ func (h *updateHeld) text(at, what, value string, most *int64, show func(int64) 
 		asked = -1
 	}
 	h.bound(at, what, asked, most, show)
+}
+
+// blockIO bounds throttles and weights. A rate of 0 is no limit.
+func (h *updateHeld) blockIO(b *specs.LinuxBlockIO) {
+	if b == nil {
+		return
+	}
+	for _, t := range [...]struct {
+		member, unit string
+		list         []specs.LinuxThrottleDevice
+		most         map[string]int64
+	}{
+		{"throttleReadBpsDevice", "bytes read", b.ThrottleReadBpsDevice, h.ceiling.ReadBytes},
+		{"throttleWriteBpsDevice", "bytes written", b.ThrottleWriteBpsDevice, h.ceiling.WriteBytes},
+		{"throttleReadIOPSDevice", "reads", b.ThrottleReadIOPSDevice, h.ceiling.ReadCalls},
+		{"throttleWriteIOPSDevice", "writes", b.ThrottleWriteIOPSDevice, h.ceiling.WriteCalls},
+	} {
+		for i, d := range t.list {
+			disk := number(d.Major) + ":" + number(d.Minor)
+			if most, ok := t.most[disk]; ok && (d.Rate == 0 || d.Rate > uint64(most)) {
+				h.deny("/blockIO/"+t.member+"/"+strconv.Itoa(i), "a rate of "+rate(d.Rate)+" "+t.unit+" a second of disk "+disk, "at most "+number(most))
+			}
+		}
+	}
+	h.weight("/blockIO/weight", b.Weight)
+	h.weight("/blockIO/leafWeight", b.LeafWeight)
+	for i, d := range b.WeightDevice {
+		at := "/blockIO/weightDevice/" + strconv.Itoa(i)
+		h.weight(at+"/weight", d.Weight)
+		h.weight(at+"/leafWeight", d.LeafWeight)
+	}
+}
+
+func rate(n uint64) string {
+	if n == 0 {
+		return "unlimited"
+	}
+	return strconv.FormatUint(n, 10)
+}
+
+func (h *updateHeld) weight(at string, asked *uint16) {
+	if most := h.ceiling.IOWeight; most != nil && asked != nil && int64(*asked) > *most {
+		h.deny(at, "a weight of "+number(int64(*asked)), "at most "+number(*most))
+	}
+}
+
+// hugepages bounds memory in huge pages, by the size of a page.
+func (h *updateHeld) hugepages(limits []specs.LinuxHugepageLimit) {
+	for i, l := range limits {
+		if most, ok := h.ceiling.Hugepages[number(int64(PageSize(l.Pagesize)))]; ok && l.Limit > uint64(most) {
+			found := "no limit on"
+			if l.Limit <= math.MaxInt64 {
+				found = size(int64(l.Limit)) + " in"
+			}
+			h.deny("/hugepageLimits/"+strconv.Itoa(i), found+" huge pages of "+strconv.Quote(l.Pagesize), "at most "+size(most))
+		}
+	}
+}
+
+// secondWay refuses the files that set again what the ceiling holds by a field
+// of its own.
+func (h *updateHeld) secondWay(at, file, value string) {
+	io := file == "io.max" || file == "io.weight" || file == "io.bfq.weight"
+	if io && h.ceiling.IOWeight != nil || h.ceiling.Hugepages != nil && strings.HasPrefix(file, "hugetlb.") {
+		h.deny(at, strconv.Quote(value), "the limit by its own field")
+	}
 }

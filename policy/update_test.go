@@ -10,7 +10,19 @@ import (
 func TestEvaluateUpdate(t *testing.T) {
 	ptr := func(n int64) *int64 { return &n }
 	uptr := func(n uint64) *uint64 { return &n }
-	ceiling := &Ceiling{Memory: ptr(64 << 20), CPU: ptr(500), Pids: ptr(10)}
+	ceiling := &Ceiling{
+		Memory: ptr(64 << 20), CPU: ptr(500), Pids: ptr(10),
+		ReadBytes: map[string]int64{"8:0": 100}, WriteCalls: map[string]int64{"8:0": 5}, IOWeight: ptr(500),
+		Hugepages: map[string]int64{"2097152": 4 << 20, "1073741824": 0},
+	}
+	weight := func(n uint16) *uint16 { return &n }
+	disk := func(minor int64, rate uint64) []specs.LinuxThrottleDevice {
+		return []specs.LinuxThrottleDevice{{LinuxBlockIODevice: specs.LinuxBlockIODevice{Major: 8, Minor: minor}, Rate: rate}}
+	}
+	io := func(b specs.LinuxBlockIO) Update { return Update{Resources: specs.LinuxResources{BlockIO: &b}} }
+	pages := func(size string, limit uint64) Update {
+		return Update{Resources: specs.LinuxResources{HugepageLimits: []specs.LinuxHugepageLimit{{Pagesize: size, Limit: limit}}}}
+	}
 	memory := func(limit, swap int64) Update {
 		return Update{Resources: specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: &limit, Swap: &swap}}}
 	}
@@ -51,8 +63,22 @@ func TestEvaluateUpdate(t *testing.T) {
 		{"unified weight", unified("cpu.weight", "10000"), ""},
 		{"device", Update{Resources: specs.LinuxResources{Devices: []specs.LinuxDeviceCgroup{{Allow: false}, {Allow: true}}}}, "/devices/1 a device more"},
 		{"rdt", Update{RDT: true}, " Intel RDT schemas"},
+		{"reads within", io(specs.LinuxBlockIO{ThrottleReadBpsDevice: disk(0, 100)}), ""},
+		{"reads beyond", io(specs.LinuxBlockIO{ThrottleReadBpsDevice: disk(0, 101)}), "/blockIO/throttleReadBpsDevice/0 a rate of 101 bytes read a second of disk 8:0"},
+		{"reads unlimited", io(specs.LinuxBlockIO{ThrottleReadBpsDevice: disk(0, 0)}), "/blockIO/throttleReadBpsDevice/0 a rate of unlimited bytes read a second of disk 8:0"},
+		{"reads of another disk", io(specs.LinuxBlockIO{ThrottleReadBpsDevice: disk(16, 0)}), ""},
+		{"writes that are not held", io(specs.LinuxBlockIO{ThrottleWriteBpsDevice: disk(0, 0)}), ""},
+		{"writes beyond", io(specs.LinuxBlockIO{ThrottleWriteIOPSDevice: disk(0, 6)}), "/blockIO/throttleWriteIOPSDevice/0 a rate of 6 writes a second of disk 8:0"},
+		{"weights", io(specs.LinuxBlockIO{Weight: weight(501), LeafWeight: weight(500), WeightDevice: []specs.LinuxWeightDevice{{Weight: weight(10), LeafWeight: weight(1000)}}}), "/blockIO/weight a weight of 501; /blockIO/weightDevice/0/leafWeight a weight of 1000"},
+		{"huge pages within", pages("2MB", 4<<20), ""},
+		{"huge pages beyond", pages("2MB", 8<<20), `/hugepageLimits/0 8MiB in huge pages of "2MB"`},
+		{"huge pages by another name", pages("2048KB", 8<<20), `/hugepageLimits/0 8MiB in huge pages of "2048KB"`},
+		{"huge pages unlimited", pages("1GB", 1<<64-1), `/hugepageLimits/0 no limit on huge pages of "1GB"`},
+		{"huge pages that are not held", pages("64KB", 1<<40), ""},
+		{"unified io", unified("io.max", "8:0 rbps=max"), `/unified/io.max "8:0 rbps=max"`},
+		{"unified huge pages", unified("hugetlb.2MB.max", "max"), `/unified/hugetlb.2MB.max "max"`},
 	} {
-		d := EvaluateUpdate(c.update, ceiling)
+		d := EvaluateUpdate(Set{}, nil, c.update, &Facts{}, ceiling)
 		var got []string
 		for _, f := range d.Findings {
 			got = append(got, f.Pointer+" "+f.Found)
@@ -60,8 +86,52 @@ func TestEvaluateUpdate(t *testing.T) {
 		if strings.Join(got, "; ") != c.want || (d.Verdict == Allow) != (c.want == "") {
 			t.Errorf("%s: %v %q, want %q", c.name, d.Verdict, got, c.want)
 		}
-		if d := EvaluateUpdate(c.update, nil); d.Verdict != Allow {
+		if d := EvaluateUpdate(Set{}, nil, c.update, &Facts{}, nil); d.Verdict != Allow {
 			t.Errorf("%s without a ceiling: %v", c.name, d)
 		}
+	}
+}
+
+// What a container claims once it is updated.
+func TestUpdateClaims(t *testing.T) {
+	was := Claim{Memory: 100, CPU: 500, Pids: 10}
+	ptr := func(n int64) *int64 { return &n }
+	unified := func(key, value string) specs.LinuxResources {
+		return specs.LinuxResources{Unified: map[string]string{key: value}}
+	}
+	for _, c := range []struct {
+		name   string
+		update specs.LinuxResources
+		want   Claim
+	}{
+		{"nothing", specs.LinuxResources{}, was},
+		{"memory", specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(50)}}, Claim{50, 500, 10}},
+		{"memory as it is", specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(0)}}, was},
+		{"no limit", specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(-1)}, Pids: &specs.LinuxPids{Limit: ptr(-1)}, CPU: &specs.LinuxCPU{Quota: ptr(-1)}}, Claim{}},
+		{"the quota alone, over the period that it has", specs.LinuxResources{CPU: &specs.LinuxCPU{Quota: ptr(20001)}}, Claim{100, 1001, 10}},
+		{"by the files of cgroup version 2", specs.LinuxResources{Unified: map[string]string{"memory.max": "70", "cpu.max": "10000 20000", "pids.max": "max\n"}}, Claim{70, 500, 0}},
+		{"both ways", specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: ptr(200)}, Unified: map[string]string{"memory.max": "70"}}, Claim{200, 500, 10}},
+		{"another file", unified("memory.high", "70"), was},
+	} {
+		facts := &Facts{Claim: &was}
+		u := Update{Resources: c.update, Quota: 10000, Period: 20000}
+		if d := EvaluateUpdate(Set{}, nil, u, facts, nil); d.Claim != c.want || d.Verdict != Allow {
+			t.Errorf("%s: %v %+v, want %+v", c.name, d.Verdict, d.Claim, c.want)
+		}
+	}
+}
+
+// No limit is the largest claim, and no sum turns over.
+func TestUsageAdds(t *testing.T) {
+	if got, want := (Claim{1, 0, 3}).Larger(Claim{2, 5, 1}), (Claim{2, 0, 3}); got != want {
+		t.Errorf("larger: %+v", got)
+	}
+	var u Usage
+	for _, c := range []Claim{{1 << 62, 5, 0}, {1 << 62, 0, 7}, {1 << 62, 5, 0}} {
+		u.Add(c)
+	}
+	want := Usage{Claim: Claim{1<<63 - 1, 10, 7}, Containers: 3, Unlimited: Claim{0, 1, 2}}
+	if u != want {
+		t.Errorf("got %+v, want %+v", u, want)
 	}
 }

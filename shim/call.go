@@ -7,6 +7,7 @@ import (
 	"github.com/runward/runward/internal/audit"
 	"github.com/runward/runward/internal/builtin"
 	"github.com/runward/runward/internal/config"
+	"github.com/runward/runward/internal/ledger"
 	"github.com/runward/runward/internal/policyfile"
 	"github.com/runward/runward/internal/realruntime"
 	"github.com/runward/runward/policy"
@@ -29,6 +30,9 @@ type call struct {
 	decision policy.Decision
 	store    *policyfile.Store
 	terminal bool // of exec: the process has one
+
+	held   *ledger.Held  // while it is locked
+	living []ledger.Head // what it has of containers that live, once a quota asked
 }
 
 // begin starts on a covered verb.
@@ -65,6 +69,7 @@ func (c *call) refuse() error {
 // without one, a failure goes unsaid: standard error is the container's own
 // from here on.
 func (c *call) append(r *audit.Receipt) error {
+	c.release() // the ledger has what it is to have
 	r.Micros = time.Since(c.began).Microseconds()
 	sync, _ := audit.ParseSync(c.cfg.Audit.Sync) // config.Load has checked it
 	err := audit.Append(audit.Config{Path: c.cfg.Audit.Receipts, Sync: sync}, r)

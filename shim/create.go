@@ -56,7 +56,7 @@ func (c *call) create() error {
 // cannot be kept may not start: the bundle becomes again what it was.
 func (c *call) keep(bundle *oci.Bundle) error {
 	r := c.receipt()
-	err := ledger.Put(config.LedgerDir(), c.entry(r))
+	err := c.put(c.entry(r))
 	if err == nil || c.advises {
 		if err = c.append(r); err == nil {
 			if c.inv.Verb == "run" { // nobody calls delete after it

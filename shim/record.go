@@ -42,6 +42,6 @@ func (c *call) entry(r *audit.Receipt) *ledger.Entry {
 		ID: c.inv.ID, Root: stateRoot(c.inv, realruntime.Kind(c.runtime)), Bundle: c.bundle,
 		Runtime: realruntime.Kind(c.runtime), Engine: c.facts.Engine, Handler: c.handler, Identity: c.facts.Identity,
 		Created: c.began.Unix(), Receipt: r.ID, Policy: c.set.Digest, Config: r.Final,
-		Ceiling: c.decision.Ceiling, Enforced: !c.advises,
+		Ceiling: c.decision.Ceiling, Claim: c.decision.Claim, Enforced: !c.advises,
 	}
 }

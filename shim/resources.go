@@ -12,6 +12,7 @@ import (
 	"github.com/runward/runward/internal/realruntime"
 	"github.com/runward/runward/internal/state"
 	"github.com/runward/runward/policy"
+	"github.com/runward/runward/policy/rules"
 	"github.com/runward/runward/shim/argv"
 )
 
@@ -49,12 +50,19 @@ func (c *call) update(t *target) error {
 	} else if onlyOne(u.Resources.CPU) {
 		return c.deny(errors.New("of quota and period one is not given, and the other cannot be learnt: " + err.Error()))
 	}
-	c.decision = policy.EvaluateUpdate(u, t.ceiling)
+	entry, err := c.reserve(t)
+	if err != nil {
+		return c.deny(err)
+	}
+	c.decision = policy.EvaluateUpdate(c.set, rules.All, u, c.facts, t.ceiling)
 	if !c.set.Enforces(c.facts) {
 		c.decision = c.decision.Advice()
 	}
 	if c.decision.Verdict == policy.Deny {
 		return c.refuse()
+	}
+	if err := c.claim(entry); err != nil {
+		return c.deny(err)
 	}
 	return c.recordPassing()
 }
@@ -124,6 +132,8 @@ func limits(flags []argv.Flag, r *specs.LinuxResources) error {
 			r.CPU.RealtimePeriod, err = unsigned(f.Value)
 		case "pids-limit":
 			r.Pids.Limit, err = signed(f.Value)
+		case "blkio-weight":
+			r.BlockIO, err = weight(f.Value)
 		}
 		if err != nil {
 			return errors.New("update --" + f.Name + " " + strconv.Quote(f.Value) + ": want a number")
@@ -140,6 +150,12 @@ func signed(s string) (*int64, error) {
 func unsigned(s string) (*uint64, error) {
 	n, err := strconv.ParseUint(s, 0, 64)
 	return &n, err
+}
+
+func weight(s string) (*specs.LinuxBlockIO, error) {
+	n, err := strconv.ParseUint(s, 0, 16) // runc drops the bits above
+	w := uint16(n)
+	return &specs.LinuxBlockIO{Weight: &w}, err
 }
 
 // amount reads bytes as runc does (go-units RAMInBytes): 512m, 1.5GiB, -1 for

@@ -48,6 +48,8 @@ func (c *call) find() (*target, error) {
 		delete(own.Annotations, key)
 	}
 	t := &target{bundle: own.Bundle, ceiling: &own.Ceiling, facts: c.collect(own.Bundle, own.Annotations), rebuilt: true}
+	claim := ledger.InForce(&own.Ceiling)
+	t.facts.Claim = &claim
 	if own.UserKnown {
 		t.facts.Ceiling = &own.Ceiling
 	}
@@ -64,7 +66,7 @@ func (c *call) collect(bundle string, annotations map[string]string) *policy.Fac
 		Annotations:        annotations,
 		TrustedAnnotations: c.cfg.Trust.Annotations, TrustedLabels: c.cfg.Trust.Labels,
 	})
-	f.Verb, f.Flags = c.inv.Verb, c.flags()
+	f.Verb, f.Flags, f.Used = c.inv.Verb, c.flags(), c.used
 	f.Features = realruntime.Features(c.runtime)
 	return f
 }

@@ -38,7 +38,7 @@ func complete(cmd *cobra.Command) error {
 
 // formats are the forms of output of a command.
 func formats(cmd *cobra.Command) []string {
-	known := []string{"table", "json"}
+	known := []string{"table", "json", "yaml"}
 	if more := cmd.Annotations[formatsKey]; more != "" {
 		known = slices.Concat(known, strings.Split(more, ","))
 	}

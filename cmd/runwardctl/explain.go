@@ -16,6 +16,7 @@ import (
 	"github.com/runward/runward/internal/config"
 	"github.com/runward/runward/internal/explain"
 	"github.com/runward/runward/internal/host"
+	"github.com/runward/runward/internal/ledger"
 	"github.com/runward/runward/internal/oci"
 	"github.com/runward/runward/internal/owner"
 	"github.com/runward/runward/internal/policyfile"
@@ -37,20 +38,25 @@ var engines = []string{"containerd", "cri-o", "docker", "podman", "buildkit", "b
 func (a *app) explain() *cobra.Command {
 	var f explainFlags
 	cmd := &cobra.Command{
-		Use:   "explain BUNDLE|CONFIG.JSON",
-		Short: "Show what runward would decide about a bundle, and why",
+		Use:   "explain BUNDLE|CONFIG.JSON|CONTAINER|RECEIPT",
+		Short: "Show what runward would decide about a bundle or container, and why",
 		Long: `Explain reads a bundle, or a config.json by its own path, exactly as runward
 does, and shows the decision: the verdict, what each rule found, and what would
 change in config.json. No container is started and nothing is written.
 
+What is no path is a container that runs on this node, under whatever engine: by
+its id, by the beginning of it (3 characters at least), by its name, or by the
+id of the receipt of its create.
+
 Exit codes: 0 the container would start as it is; 1 it would be rewritten or
 refused; 2 the bundle or the policies cannot be read; 3 internal error.`,
 		Example: `  runwardctl explain /run/containerd/io.containerd.runtime.v2.task/k8s.io/ID
+  runwardctl explain --profile restricted web-1
   runwardctl explain --engine docker --profile restricted ./config.json`,
-		Args: args(1, 1, "one bundle directory or config.json"),
+		Args: args(1, 1, "one bundle directory, config.json or container"),
 		RunE: func(_ *cobra.Command, args []string) error { return a.runExplain(args[0], f) },
 	}
-	cmd.Flags().StringVar(&f.root, "root", "", "the `directory` that the engine passes as --root")
+	cmd.Flags().StringVar(&f.root, "root", "", "the `directory` that the engine passes as --root; containers are looked for there too")
 	cmd.Flags().StringVar(&f.engine, "engine", "", "assume this `engine` instead of looking at the bundle's path")
 	cmd.Flags().StringVar(&f.handler, "handler", "runward", "assume that runward is called by this `name`")
 	cmd.Flags().StringArrayVar(&f.policies, "policy", nil, "decide by this `file`, directory or profile instead of the node's policies (repeatable)")
@@ -65,7 +71,7 @@ func (a *app) runExplain(path string, f explainFlags) error {
 		return configuration(err)
 	}
 	e := &explanation{Explanation: explain.Explanation{Handler: f.handler, Full: f.full, Policies: []string{}, Findings: []policy.Finding{}}, cfg: cfg, flags: f}
-	for _, step := range []func() error{e.checkFlags, e.loadPolicies, func() error { return e.read(path) }, e.decide} {
+	for _, step := range []func() error{e.checkFlags, e.loadPolicies, func() error { return e.find(path) }, e.read, e.decide} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -87,6 +93,8 @@ type explanation struct {
 	set     policy.Set
 	advises bool
 	spec    *policy.Spec
+	path    string // as it was given, or the found container's bundle
+	live    *live  // nil: not a container that was found
 }
 
 func (e *explanation) note(s string) { e.Notes = append(e.Notes, s) }
@@ -129,7 +137,8 @@ func (e *explanation) loadPolicies() error {
 
 // read reads config.json as the wrapper does; one that was named by itself, as
 // any file.
-func (e *explanation) read(path string) error {
+func (e *explanation) read() error {
+	path := e.path
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return configuration(err)
@@ -158,7 +167,11 @@ func (e *explanation) read(path string) error {
 	if err := e.parse(); err != nil || e.Refused != nil {
 		return err
 	}
-	if err := bundle.CheckOwner(e.spec.MappedRoot()...); err != nil {
+	roots := e.spec.MappedRoot()
+	if e.live != nil {
+		roots = append(roots, e.live.User)
+	}
+	if err := bundle.CheckOwner(roots...); err != nil {
 		return e.refuse(err)
 	}
 	return nil
@@ -216,6 +229,9 @@ func (e *explanation) decide() error {
 
 // facts gathers what the wrapper would know, but for the process that calls it.
 func (e *explanation) facts() *policy.Facts {
+	if e.live != nil && e.flags.engine == "" {
+		return e.liveFacts()
+	}
 	runtime, err := realruntime.Find(e.cfg, e.flags.handler, wrapper())
 	if err != nil {
 		e.note("the container would not start in any case: " + err.Error())
@@ -228,6 +244,7 @@ func (e *explanation) facts() *policy.Facts {
 	}, e.flags.engine)
 	facts.Features = realruntime.Features(runtime)
 	e.Engine, e.Identity = facts.Engine, facts.Identity
+	facts.Used = usedBeside(facts, living(), func(kept *ledger.Entry) bool { return kept.Bundle == e.Bundle })
 	switch {
 	case e.flags.engine != "":
 		e.note("the engine is assumed, by --engine")

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -14,6 +15,8 @@ import (
 	"github.com/runward/runward/internal/audit"
 	"github.com/runward/runward/internal/config"
 	"github.com/runward/runward/internal/ledger"
+	"github.com/runward/runward/internal/running"
+	"github.com/runward/runward/internal/state"
 )
 
 func TestMain(m *testing.M) {
@@ -32,17 +35,24 @@ func inWorkDirectory() {
 	config.RunDir = filepath.Join(work, "run")
 	config.LogDir = filepath.Join(work, "log")
 	config.LibDir = filepath.Join(work, "lib")
+	// Of what runs, what putEntries says.
+	places = func() running.Places { return running.Places{States: []string{filepath.Join(work, "runtime")}} }
 	config.RuntimePaths = []string{filepath.Join(work, "bin", "runc")}
 }
 
 // appendReceipts appends the receipts on standard input, a JSON object each, as
-// runward does.
+// runward does. WORK in a bundle is the script's directory, and Final is "as it
+// is" for the digest of the bundle's config.json.
 func appendReceipts() {
 	in := json.NewDecoder(bufio.NewReader(os.Stdin))
 	for in.More() {
 		var r audit.Receipt
 		if err := in.Decode(&r); err != nil {
 			die(err)
+		}
+		r.Bundle = strings.Replace(r.Bundle, "WORK", os.Getenv("WORK"), 1)
+		if raw, err := os.ReadFile(filepath.Join(r.Bundle, "config.json")); err == nil && r.Final == "as it is" {
+			r.Final = audit.Digest(raw)
 		}
 		if err := audit.Append(audit.Config{Path: config.Default().Audit.Receipts}, &r); err != nil {
 			die(err)
@@ -51,11 +61,16 @@ func appendReceipts() {
 }
 
 // putEntries keeps the decisions on standard input, a JSON object each, as
-// runward does. Config is "as it is" for the digest of the bundle's.
+// runward does, and lets their containers run, as far as runc's state says so:
+// with this process's parent as their own, or as ended. Config is "as it is"
+// for the digest of the bundle's; without it no decision is kept.
 func putEntries() {
 	in := json.NewDecoder(bufio.NewReader(os.Stdin))
 	for in.More() {
-		var e ledger.Entry
+		var e struct {
+			ledger.Entry
+			Ended bool `json:"ended"`
+		}
 		if err := in.Decode(&e); err != nil {
 			die(err)
 		}
@@ -64,10 +79,33 @@ func putEntries() {
 		if raw, err := os.ReadFile(filepath.Join(e.Bundle, "config.json")); err == nil && e.Config == "as it is" {
 			e.Config = audit.Digest(raw)
 		}
-		if err := ledger.Put(config.LedgerDir(), &e); err != nil {
+		if e.Config != "" {
+			if err := ledger.Put(config.LedgerDir(), &e.Entry); err != nil {
+				die(err)
+			}
+		}
+		if err := putState(&e.Entry, e.Ended); err != nil {
 			die(err)
 		}
 	}
+}
+
+// putState writes the state that runc would.
+func putState(e *ledger.Entry, ended bool) error {
+	pid := os.Getppid()
+	st, err := state.ReadStat(pid)
+	if err != nil {
+		return err
+	}
+	if ended {
+		st.Start++
+	}
+	dir := filepath.Join(e.Root, e.ID)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	text := fmt.Sprintf(`{"id":%q,"init_process_pid":%d,"init_process_start":%d,"config":{"labels":["bundle=%s"]}}`, e.ID, pid, st.Start, e.Bundle)
+	return os.WriteFile(filepath.Join(dir, "state.json"), []byte(text), 0o600)
 }
 
 func die(err error) {

@@ -28,7 +28,7 @@ only records at first. To roll it out: check it, replay it against what runs,
 install it, read the receipts, and set its mode to enforce.`,
 		Example: `  runwardctl policy new production > production.toml
   runwardctl policy check production.toml
-  runwardctl replay --policy production.toml
+  runwardctl replay --running --policy production.toml
   install -m 0644 production.toml /etc/runward/policy.d/50-production.toml`,
 		Args: args(1, 1, "the new policy's name"),
 		RunE: func(_ *cobra.Command, args []string) error { return a.runPolicyNew(args[0], profile) },

@@ -34,7 +34,7 @@ Exit codes: 0 nothing wrong; 1 warnings; 2 a policy or runward.toml is refused.`
   runwardctl policy check ./production.toml restricted`,
 		RunE: func(_ *cobra.Command, args []string) error { return a.runPolicyCheck(args) },
 	}
-	cmd.AddCommand(check, a.policyShow(), a.policyTest(), a.policySchema(), a.policyDiff(), a.policyNew())
+	cmd.AddCommand(check, a.policyShow(), a.policyTest(), a.policySchema(), a.policyDiff(), a.policyNew(), a.policyFmt())
 	return cmd
 }
 

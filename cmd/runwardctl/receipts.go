@@ -71,7 +71,7 @@ func (a *app) runReceiptsList(f listFlags) error {
 		case err != nil:
 			return err
 		case !filter.Match(r):
-		case a.output == "json":
+		case a.output != "table":
 			list = append(list, r)
 			if f.newest > 0 && len(list) > f.newest {
 				list = list[1:]
@@ -80,7 +80,7 @@ func (a *app) runReceiptsList(f listFlags) error {
 			table.Add(r)
 		}
 	}
-	if a.output != "json" && table.Len() == 0 {
+	if a.output == "table" && table.Len() == 0 {
 		p := a.printer(a.errOut)
 		p.Line(nothing(path, len(inputs) == 0))
 	}

@@ -1,20 +1,17 @@
 package main
 
 import (
-	"cmp"
-	"slices"
-	"strings"
+	"errors"
+	"io/fs"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/runward/runward/internal/audit"
 	"github.com/runward/runward/internal/audit/journal"
 	"github.com/runward/runward/internal/config"
-	"github.com/runward/runward/internal/host"
 	"github.com/runward/runward/internal/ledger"
-	"github.com/runward/runward/internal/oci"
-	"github.com/runward/runward/internal/realruntime"
 	"github.com/runward/runward/internal/receipts"
 	"github.com/runward/runward/internal/replay"
 	"github.com/runward/runward/policy"
@@ -22,8 +19,9 @@ import (
 )
 
 type replayFlags struct {
-	policies []string
-	since    string
+	policies, states []string
+	since            string
+	running, verbose bool
 }
 
 func (a *app) replay() *cobra.Command {
@@ -31,9 +29,16 @@ func (a *app) replay() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "replay",
 		Short: "Show what policies would do to the containers that run",
-		Long: `Replay judges the containers that runward knows to run by policies that are not
-enforced yet, or not installed: it reads their bundles, and changes nothing.
-Policies in audit mode count as enforced. Without --policy they are the node's.
+		Long: `Replay finds every container that runs on this node, whatever engine started it,
+with runward or without, and judges it by policies that are not enforced yet, or
+not installed. Policies in audit mode count as enforced. Without --policy they
+are the node's.
+
+It reads what runc, crun, youki, containerd, Docker, Podman and CRI-O keep in
+files, and the processes that they leave with containers; it asks no engine,
+takes no lock and changes nothing. What it cannot read it says and counts. A
+container of a runtime with a state directory of its own, which no process of
+an engine watches over, is found by --state.
 
 Of containers in the receipts that run no more it says only which policies
 would select them: receipts do not hold config.json.
@@ -41,12 +46,16 @@ would select them: receipts do not hold config.json.
 Exit codes: 0 every container would start as it is; 1 some would be rewritten or
 refused, or cannot be judged; 2 policies, receipts or ledger cannot be read.`,
 		Example: `  runwardctl replay --policy ./production.toml
+  runwardctl replay --running -v
   runwardctl replay --policy /etc/runward/policy.d --policy ./production.toml --since 7d`,
 		Args: args(0, 0, "no arguments"),
 		RunE: func(*cobra.Command, []string) error { return a.runReplay(f) },
 	}
 	cmd.Flags().StringArrayVar(&f.policies, "policy", nil, "judge by this `file`, directory or profile instead of the node's policies (repeatable)")
+	cmd.Flags().StringArrayVar(&f.states, "state", nil, "look also into this state `directory` of a runtime, its --root (repeatable)")
 	cmd.Flags().StringVar(&f.since, "since", "7d", "receipts since this `time`: 90m, 24h, 7d, 2006-01-02 or 2006-01-02T15:04:05Z")
+	cmd.Flags().BoolVar(&f.running, "running", false, "leave out the receipts of containers that run no more")
+	cmd.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "show what was found of each container")
 	return cmd
 }
 
@@ -63,13 +72,13 @@ func (a *app) runReplay(f replayFlags) error {
 	if err != nil {
 		return configuration(err)
 	}
-	r := &replayer{cfg: cfg, set: replay.Enforced(set), since: since, running: map[string]*audit.Receipt{}}
-	r.Running, r.Gone = []replay.Container{}, []replay.Group{}
+	r := &replayer{cfg: cfg, set: replay.Enforced(set), since: since, gone: !f.running, living: living()}
+	r.Running, r.Verbose = []replay.Container{}, f.verbose
 	if len(f.policies) > 0 {
 		r.set.Fallback = &policy.Policy{Name: "unselected"}
 		r.Notes = append(r.Notes, "judged by what --policy names alone: the node's other policies, and what holds where none selects (unselected), do not count")
 	}
-	if err := r.run(); err != nil {
+	if err := r.run(f.states); err != nil {
 		return configuration(err)
 	}
 	if !r.Clean() {
@@ -81,37 +90,32 @@ func (a *app) runReplay(f replayFlags) error {
 // replayer is one replay on its way.
 type replayer struct {
 	replay.Report
-	cfg     *config.Config
-	set     policy.Set
-	since   time.Time
-	running map[string]*audit.Receipt // by receipt id; nil until it was found
+	cfg    *config.Config
+	set    policy.Set
+	since  time.Time
+	gone   bool // report receipts of containers that run no more
+	living func() ([]*ledger.Entry, error)
 }
 
-func (r *replayer) run() error {
-	entries, listErr := ledger.List(config.LedgerDir())
-	if listErr != nil && len(entries) == 0 {
-		return listErr
-	}
-	if listErr != nil {
-		r.Notes = append(r.Notes, listErr.Error())
-	}
-	slices.SortFunc(entries, func(a, b *ledger.Entry) int {
-		return cmp.Or(strings.Compare(a.ID, b.ID), strings.Compare(a.Root, b.Root))
-	})
-	for _, e := range entries {
-		r.running[e.Receipt] = nil
-	}
-	if err := r.readReceipts(); err != nil {
+func (r *replayer) run(states []string) error {
+	n, err := findRunning(states)
+	if err != nil {
 		return err
 	}
-	for _, e := range entries {
-		r.Running = append(r.Running, r.judge(e))
+	r.Notes = append(r.Notes, n.notes...)
+	if err := r.readReceipts(n); err != nil {
+		return err
 	}
+	for i := range n.containers {
+		r.Running = append(r.Running, r.judge(&n.containers[i]))
+	}
+	r.Sort()
+	r.Count(n.ended)
 	return nil
 }
 
 // readReceipts finds those of the containers that run, and counts the others.
-func (r *replayer) readReceipts() error {
+func (r *replayer) readReceipts(n *inventory) error {
 	_, inputs, _, done, err := openReceipts()
 	if err != nil {
 		return err
@@ -121,11 +125,14 @@ func (r *replayer) readReceipts() error {
 		if err != nil {
 			return err
 		}
-		if _, runs := r.running[receipt.ID]; runs {
-			r.running[receipt.ID] = receipt
+		if receipt.Verb != "create" && receipt.Verb != "run" && receipt.Verb != "restore" {
 			continue
 		}
-		if (receipt.Verb == "create" || receipt.Verb == "run") && !receipt.Time.Before(r.since) {
+		if c := n.of(receipt); c != nil {
+			c.receipt = receipt
+			continue
+		}
+		if r.gone && !receipt.Time.Before(r.since) {
 			r.Add(receipt, r.set)
 		}
 	}
@@ -133,38 +140,27 @@ func (r *replayer) readReceipts() error {
 }
 
 // judge decides about a running container anew.
-func (r *replayer) judge(e *ledger.Entry) replay.Container {
-	c := replay.Container{ID: e.ID, Engine: e.Engine, Identity: e.Identity, Bundle: e.Bundle}
-	receipt := r.running[e.Receipt]
-	if receipt != nil {
-		c.Recorded = receipt.Verdict.String()
+func (r *replayer) judge(l *live) replay.Container {
+	c := replay.Container{ID: l.ID, Name: l.Name, Space: l.Namespace, Runtime: l.Kind, Root: l.Root, Bundle: l.Bundle, PID: l.PID}
+	read := ""
+	if l.entry != nil {
+		c.Engine, c.Identity, read = l.entry.Engine, l.entry.Identity, l.entry.Config
 	}
-	bundle, err := oci.Open(e.Bundle)
+	if l.receipt != nil {
+		c.Recorded = l.receipt.Verdict.String()
+	}
+	raw, spec, err := l.spec()
 	if err != nil {
 		c.Problem = err.Error()
+		if l.Problem == "" && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTDIR) {
+			c.Verdict = policy.Deny.String() // as runward does with a bundle that it cannot trust or understand
+		}
 		return c
 	}
-	defer bundle.Close()
-	raw, err := bundle.ReadSpec()
-	if err != nil {
-		c.Problem = err.Error()
-		return c
-	}
-	spec, err := policy.ParseSpec(raw)
-	if err != nil {
-		c.Problem = "config.json: " + err.Error()
-		return c
-	}
-	c.Config = replay.Judged(audit.Digest(raw), e.Config, receipt)
-	facts := host.Assume(host.Invocation{
-		Now: time.Now().Unix(), Root: e.Root, Bundle: bundle.Path(), Handler: e.Handler, Runtime: e.Runtime,
-		Annotations:        spec.View().Annotations,
-		TrustedAnnotations: r.cfg.Trust.Annotations, TrustedLabels: r.cfg.Trust.Labels,
-	}, e.Engine)
-	facts.Engine, facts.Identity = e.Engine, e.Identity // as they were proven then
-	if runtime, err := realruntime.Find(r.cfg, e.Handler, wrapper()); err == nil {
-		facts.Features = realruntime.Features(runtime)
-	}
+	c.Config = replay.Judged(audit.Digest(raw), read, l.receipt)
+	facts, notes := l.facts(r.cfg, spec)
+	c.Engine, c.Identity, c.Notes = facts.Engine, facts.Identity, notes
+	facts.Used = usedBeside(facts, r.living, func(kept *ledger.Entry) bool { return kept.ID == l.ID && kept.Root == l.Root })
 	c.Judge(r.set, rules.All, spec, facts)
 	return c
 }

@@ -26,7 +26,7 @@ const (
 // app is what the commands share.
 type app struct {
 	out, errOut io.Writer
-	output      string // table or json
+	output      string // table, json or yaml
 	noColor     bool
 	code        int // of a command that did its work
 }
@@ -64,7 +64,7 @@ func (a *app) root() *cobra.Command {
 		Short: "Explain runward's decisions, check its policies, read its receipts",
 		Long: `runwardctl explains what runward decides about containers and why, checks
 policies before they hold, and reads the receipts of decisions. It starts no
-container and changes nothing.
+container and changes nothing; only policy fmt writes the files that it is given.
 
 Exit codes: 0 clean; 1 there are findings; 2 usage or configuration;
 3 internal error.`,
@@ -77,13 +77,13 @@ Exit codes: 0 clean; 1 there are findings; 2 usage or configuration;
 	}
 	root.SetOut(a.out)
 	root.SetErr(a.errOut)
-	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "`format`: table or json; of policy test also junit or sarif")
+	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "`format`: table, json or yaml; of policy test also junit or sarif")
 	root.PersistentFlags().BoolVar(&a.noColor, "no-color", false, "no colours, as with NO_COLOR in the environment")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage(err.Error(), "see "+cmd.CommandPath()+" --help")
 	})
 	group(root)
-	root.AddCommand(a.explain(), a.policy(), a.receipts(), a.replay(), a.version())
+	root.AddCommand(a.explain(), a.policy(), a.quota(), a.receipts(), a.replay(), a.version())
 	return root
 }
 
@@ -150,11 +150,14 @@ func (a *app) printer(w io.Writer) *display.Printer {
 	return p
 }
 
-// print writes a result: as JSON where that is asked for, else as text does.
+// print writes a result: as JSON or YAML where that is asked for, else as text does.
 func (a *app) print(v any, text func(*display.Printer) error) error {
 	p := a.printer(a.out)
-	if a.output == "json" {
+	switch a.output {
+	case "json":
 		return p.JSON(v)
+	case "yaml":
+		return p.YAML(v)
 	}
 	return text(p)
 }

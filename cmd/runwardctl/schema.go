@@ -30,6 +30,9 @@ runwardctl policy check does.`,
 			if err != nil {
 				return err
 			}
+			if a.output == "yaml" {
+				return a.printer(a.out).YAML(schema)
+			}
 			return a.printer(a.out).JSON(schema)
 		},
 	}

@@ -31,6 +31,16 @@ its runward.toml, not its files.
   pointer = "/linux/namespaces"
   done    = "denied"
 
+With exec a case is about a process that joins the container, with update about
+new limits for it: each is held to what the policies left the container with. Both
+take a JSON file, or its members as a table.
+
+  [[case]]
+  name    = "docker exec --privileged gives no capability"
+  config  = "web/config.json"
+  exec    = { args = ["sh"], capabilities = { bounding = ["CAP_SYS_ADMIN"] } }
+  verdict = "rewrite"
+
 Where a case has findings, nothing else may be denied or rewritten. It may also
 have a patch, a JSON Patch in a string.
 

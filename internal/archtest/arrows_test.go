@@ -44,13 +44,15 @@ var arrows = []struct {
 	{"internal/policycheck", []string{"policy", "internal/policyfile", "internal/tomlfile", "internal/nearest", "internal/display"}},
 	{"internal/pretend", []string{"policy", "internal/host"}},
 	{"internal/policycases", []string{
-		"policy", "internal/policyfile", "internal/tomlfile", "internal/pretend", "internal/display", "internal/owner",
+		"policy", "internal/policyfile", "internal/tomlfile", "internal/pretend", "internal/display", "internal/owner", "internal/jsondoc",
 	}},
 	{"internal/policydiff", []string{"policy", "internal/policycheck", "internal/display"}},
 	{"internal/policyschema", []string{"policy", "internal/policyfile", "internal/config"}},
 	{"internal/policyshow", []string{"policy", "internal/policyfile", "internal/policycheck", "internal/display"}},
 	{"internal/replay", []string{"policy", "internal/audit", "internal/patch", "internal/display", "internal/explain"}},
-	{"internal/receipts", []string{"internal/audit", "internal/audit/journal", "internal/display", "internal/explain"}},
+	{"internal/running", []string{"internal/state", "internal/owner"}},
+	{"internal/receipts", []string{"policy", "internal/audit", "internal/audit/journal", "internal/display", "internal/explain"}},
+	{"internal/quota", []string{"policy", "internal/ledger", "internal/display"}},
 	{"internal/refdoc/...", []string{"policy", "policy/rules", "policy/profiles", "internal/..."}},
 
 	// The leaves, which know nothing of policy.
@@ -60,6 +62,7 @@ var arrows = []struct {
 	{"internal/jsondoc", nil},
 	{"internal/nearest", nil},
 	{"internal/owner", nil},
+	{"internal/tomlformat", nil},
 	{"internal/tomlfile", []string{"internal/nearest"}},
 }
 

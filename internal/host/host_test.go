@@ -136,22 +136,27 @@ func TestAppArmor(t *testing.T) {
 	for profile, want := range map[string]bool{
 		"docker-default": true, "/usr/bin/man": true, "odd (name)": true, "docker": false, "": false, "torn": false, "docker-default (enforce)": false,
 	} {
-		if a.Loaded(profile) != want {
+		if (a.Loaded(profile) == profile && profile != "") != want {
 			t.Errorf("%q: %v", profile, !want)
 		}
 	}
 	must(t, os.Remove(root+"/sys/kernel/security/apparmor/profiles"))
-	if !a.Loaded("docker-default") {
+	if a.Loaded("docker-default") == "" {
 		t.Error("the answer changed")
 	}
-	if a := appArmor(root); !a.Enabled || a.Loaded("docker-default") {
+	if a := appArmor(root); !a.Enabled || a.Loaded("docker-default") != "" {
 		t.Error("a profile is loaded that nobody lists")
 	}
-	if a := appArmor(fakeNode(t, map[string]string{"/sys/module/apparmor/parameters/enabled": "N\n"})); a.Enabled || a.Loaded != nil {
+	if a := appArmor(fakeNode(t, map[string]string{"/sys/module/apparmor/parameters/enabled": "N\n"})); a.Enabled || a.Profiles != nil {
 		t.Error("enabled when it is not")
 	}
 	if a := appArmor(fakeNode(t, nil)); a.Enabled {
 		t.Error("enabled without the module")
+	}
+	root = fakeNode(t, nil)
+	must(t, os.MkdirAll(root+"/sys/module/apparmor/parameters/enabled", 0o755)) // there, and not to be read
+	if a := appArmor(root); !a.Enabled || a.Loaded("docker-default") != "" {
+		t.Error("off, or loaded, when nobody knows")
 	}
 }
 

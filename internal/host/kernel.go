@@ -1,6 +1,8 @@
 package host
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -86,24 +88,20 @@ func outerUser(fields []string, uid uint64) string {
 	return ""
 }
 
-// appArmor looks where runc looks. The profiles are read when first asked for.
+// appArmor looks where runc looks; what is there and cannot be read is taken to
+// be on. The profiles are read when first asked for.
 func appArmor(root string) policy.AppArmor {
 	enabled, err := readSmall(root + "/sys/module/apparmor/parameters/enabled")
-	if err != nil || !strings.HasPrefix(enabled, "Y") {
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !strings.HasPrefix(enabled, "Y") {
 		return policy.AppArmor{}
 	}
 	var profiles []string
 	read := false
-	return policy.AppArmor{Enabled: true, Loaded: func(profile string) bool {
+	return policy.AppArmor{Enabled: true, Profiles: func() []string {
 		if !read {
 			profiles, read = loadedProfiles(root), true
 		}
-		for _, have := range profiles {
-			if have == profile {
-				return true
-			}
-		}
-		return false
+		return profiles
 	}}
 }
 

@@ -5,6 +5,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/runward/runward/internal/owner"
 )
 
 const dirFlags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
@@ -32,10 +34,11 @@ func openDir(dir string) (int, error) {
 	return fd, nil
 }
 
-// lock keeps other Puts and Sweeps out of the directory until fd is closed.
-func lock(fd int) error {
+// lock keeps others out of the directory until fd is closed; with LOCK_NB it
+// does not wait for them.
+func lock(fd, how int) error {
 	for {
-		if err := unix.Flock(fd, unix.LOCK_EX); !errors.Is(err, unix.EINTR) {
+		if err := unix.Flock(fd, how); !errors.Is(err, unix.EINTR) {
 			return err
 		}
 	}
@@ -52,14 +55,19 @@ func private(uid, mode uint32) error {
 	return nil
 }
 
-// An opError is one line: which container, where, what went wrong.
+// An opError is one line: which container, where, what went wrong. Without an
+// id it is about all.
 type opError struct {
 	what, id, dir string
 	err           error
 }
 
 func (e *opError) Error() string {
-	return e.what + " the decision about container " + e.id + " in " + e.dir + ": " + e.err.Error()
+	about := " the decision about container " + e.id
+	if e.id == "" {
+		about = " the decisions about containers"
+	}
+	return e.what + about + " in " + e.dir + ": " + owner.Reason(e.err)
 }
 
 func (e *opError) Unwrap() error { return e.err }

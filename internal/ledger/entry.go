@@ -1,9 +1,3 @@
-// Package ledger keeps, for every container, what was decided about it at
-// create, for the verbs that come later: one file per container under
-// /run/runward, gone when the container is.
-//
-// A missing entry is never read as "nothing was decided": those who need one
-// deny, or decide again.
 package ledger
 
 import (
@@ -44,12 +38,24 @@ type Entry struct {
 	Enforced bool           `json:"enforced"`
 	Ceiling  policy.Ceiling `json:"ceiling"`
 
+	// Claim is what the container counts for in quotas. While Updater is set
+	// it is the larger of what the container had and what it was to get.
+	Claim   policy.Claim `json:"claim"`
+	Updater *Process     `json:"updater,omitempty"`
+
 	// Of the process that creates the container: this one, which becomes the
 	// runtime. Put fills them in. While it lives and the runtime has not made
 	// the container's directory, the entry is not abandoned.
 	Creator      int    `json:"creator"`
 	CreatorStart uint64 `json:"creator_start"` // clock ticks since boot
 	CreatorNS    uint64 `json:"creator_ns"`    // inode of its PID namespace, in which Creator is its number
+}
+
+// A Process is one that later processes are told from.
+type Process struct {
+	PID   int    `json:"pid"`
+	Start uint64 `json:"start"` // clock ticks since boot
+	NS    uint64 `json:"ns"`    // inode of its PID namespace, in which PID is its number
 }
 
 // maxEntry bounds an entry: what is larger is not ours.

@@ -53,18 +53,23 @@ const sweepAge = 10 * time.Minute
 
 // Sweep removes the entries, of those it looks at (most at most, from a place
 // that changes with every call), whose container and creator are both gone, and
-// what a killed Put left. It returns how many it removed.
+// what a killed Put left. It returns how many it removed. It waits for nobody:
+// a delete calls it, and whoever holds the ledger may have been stopped.
 func Sweep(dir string, now time.Time, most int) (int, error) {
 	fd, err := openDir(dir)
 	if errors.Is(err, unix.ENOENT) {
 		return 0, nil
 	}
 	if err != nil {
-		return 0, &opError{"sweep", "(all)", dir, err}
+		return 0, &opError{"sweep", "", dir, err}
 	}
 	defer unix.Close(fd)
-	if err := lock(fd); err != nil { // a Put must not come between the look and the removal
-		return 0, &opError{"sweep", "(all)", dir, err}
+	err = lock(fd, unix.LOCK_EX|unix.LOCK_NB) // a Put must not come between the look and the removal
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, &opError{"sweep", "", dir, err}
 	}
 	files, err := os.ReadDir(dir)
 	if err != nil {
@@ -74,8 +79,7 @@ func Sweep(dir string, now time.Time, most int) (int, error) {
 	start := int(uint64(now.UnixNano()/1000) % uint64(max(len(files), 1))) // unsigned: a clock may be before 1970
 	for i := range min(most, len(files)) {
 		name := files[(start+i)%len(files)].Name()
-		var st unix.Stat_t
-		if unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW) != nil || !garbage(fd, name, now.Sub(time.Unix(st.Mtim.Unix())) >= sweepAge) {
+		if !garbage(fd, name, oldFile(fd, name, now)) {
 			continue
 		}
 		if err := unix.Unlinkat(fd, name, 0); err == nil {
@@ -93,9 +97,20 @@ func garbage(fd int, name string, old bool) bool {
 		return false
 	}
 	e, err := load(fd, name)
-	if err != nil || !ownState(e.Runtime) || state.Alive(e.Creator, e.CreatorStart) || hasState(e.Root, e.ID) {
+	if err != nil {
+		return false
+	}
+	head := e.Head()
+	return gone(&head, old)
+}
+
+// gone tells whether nothing of a container is there or will be: its runtime
+// has no state of it, and whoever created it is gone. It asks in this order:
+// a creator that is gone has made the state, if ever.
+func gone(h *Head, old bool) bool {
+	if !ownState(h.Runtime) || state.Alive(h.Creator.PID, h.Creator.Start) || hasState(h.Root, h.ID) {
 		return false
 	}
 	ours, err := pidNamespace()
-	return old || err == nil && e.CreatorNS == ours
+	return old || err == nil && h.Creator.NS == ours
 }

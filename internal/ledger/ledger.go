@@ -19,53 +19,49 @@ const tempPrefix = ".new-"
 // exists or is being created. It fills in Version, Root (without symbolic
 // links) and the creator.
 func Put(dir string, e *Entry) error {
-	e.Version = Version
-	e.Root = canonical(e.Root)
-	if err := put(dir, e); err != nil {
+	h, err := hold(dir)
+	if err != nil {
 		return &opError{"keep", e.ID, dir, err}
 	}
-	return nil
+	defer h.Release()
+	return h.Put(e)
 }
 
-func put(dir string, e *Entry) error {
+// put is Put in a directory that is locked.
+func put(fd int, e *Entry) error {
+	e.Version = Version
+	e.Root = canonical(e.Root)
 	name, err := fileName(e.Root, e.ID)
 	if err != nil {
 		return err
 	}
-	e.Creator = os.Getpid()
-	self, err := state.ReadStat(e.Creator)
+	self, err := thisProcess()
 	if err != nil {
 		return err
 	}
-	e.CreatorStart = self.Start
-	if e.CreatorNS, err = pidNamespace(); err != nil {
-		return err
-	}
+	e.Creator, e.CreatorStart, e.CreatorNS = self.PID, self.Start, self.NS
 	data, err := encode(e)
 	if err != nil {
-		return err
-	}
-	fd, err := openDir(dir)
-	if errors.Is(err, unix.ENOENT) {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return err
-		}
-		fd, err = openDir(dir)
-	}
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	return putAt(fd, name, data, e)
-}
-
-func putAt(fd int, name string, data []byte, e *Entry) error {
-	if err := lock(fd); err != nil { // until fd is closed
 		return err
 	}
 	if hasState(e.Root, e.ID) || underWay(fd, name, e) {
 		return ErrExists
 	}
+	return write(fd, name, data)
+}
+
+func thisProcess() (Process, error) {
+	p := Process{PID: os.Getpid()}
+	self, err := state.ReadStat(p.PID)
+	if err != nil {
+		return p, err
+	}
+	p.Start = self.Start
+	p.NS, err = pidNamespace()
+	return p, err
+}
+
+func write(fd int, name string, data []byte) error {
 	temp := tempPrefix + strconv.FormatUint(rand.Uint64(), 36)
 	file, err := unix.Openat(fd, temp, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 	if err != nil {
@@ -109,10 +105,6 @@ func Get(dir, root, id string) (*Entry, error) {
 }
 
 func get(dir, root, id string) (*Entry, error) {
-	name, err := fileName(root, id)
-	if err != nil {
-		return nil, err
-	}
 	fd, err := openDir(dir)
 	if errors.Is(err, unix.ENOENT) {
 		return nil, ErrNotFound
@@ -121,6 +113,14 @@ func get(dir, root, id string) (*Entry, error) {
 		return nil, err
 	}
 	defer unix.Close(fd)
+	return getAt(fd, root, id)
+}
+
+func getAt(fd int, root, id string) (*Entry, error) {
+	name, err := fileName(root, id)
+	if err != nil {
+		return nil, err
+	}
 	e, err := load(fd, name)
 	if errors.Is(err, unix.ENOENT) {
 		return nil, ErrNotFound
@@ -174,7 +174,7 @@ func List(dir string) ([]*Entry, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, &opError{"list", "(all)", dir, err}
+		return nil, &opError{"list", "", dir, err}
 	}
 	defer unix.Close(fd)
 	files, err := os.ReadDir(dir)

@@ -112,6 +112,7 @@ func TestEveryFieldIsKept(t *testing.T) {
 	}
 	full := entry("/r", "x")
 	e.Identity, e.Ceiling = full.Identity, full.Ceiling
+	e.Claim, e.Updater = policy.Claim{Memory: 1 << 62, CPU: 2, Pids: 3}, &Process{PID: 1, Start: 1<<64 - 1, NS: 3}
 	data, err := encode(e)
 	must(t, err)
 	back, err := decode(data)

@@ -36,6 +36,8 @@ type Case struct {
 	Name     string   `toml:"name" doc:"what is tested"`
 	Policies []string `toml:"policies" doc:"instead of the file's"`
 	Config   string   `toml:"config" doc:"a config.json, or a directory with one and, where it was captured, a facts.json"`
+	Exec     Input    `toml:"exec" doc:"decide about a process that joins the container which the policies left of config: a process.json, or a table of what differs from the container's own process"`
+	Update   Input    `toml:"update" doc:"decide about new limits for that container: a resources.json, or its members as a table"`
 	Facts    Facts    `toml:"facts" doc:"the node and the container: engine, handler, identity, rootless, cgroup_v2, arch, kernel, now, apparmor, selinux, paths, verb, flags"`
 	Verdict  string   `toml:"verdict" doc:"allow, rewrite or deny"`
 	Findings []Want   `toml:"finding" doc:"findings that there must be; where there are any, nothing else may be denied or rewritten"`
@@ -142,6 +144,8 @@ func (f *File) check(i int, c *Case) error {
 		return at("no policies: write policies = [...], in the case or at the top of the file")
 	case c.Config == "":
 		return at("no config: name a config.json, or a directory with one")
+	case c.Exec.given() && c.Update.given():
+		return at("exec and update: a case is about one of them", "update")
 	case c.Verdict == "":
 		return at("no verdict: write verdict = \"allow\", \"rewrite\" or \"deny\"")
 	case !known:

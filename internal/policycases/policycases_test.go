@@ -181,6 +181,8 @@ func TestCases(t *testing.T) {
 		return path
 	}
 	write("config.json", config)
+	write("process.json", `{"args":["id"],"cwd":"/","user":{"uid":0,"gid":0}}`)
+	write("deny.toml", "version = 1\nname = \"deny\"\n[user]\n")
 	write("bad.json", `{"process":{},"process":{}}`)
 	write("p.toml", "version = 1\nname = \"p\"\n[memory]\nmax = \"1GiB\"\n[pids]\naction = \"audit\"\n")
 	const head = "policies = [\"p.toml\"]\n[[case]]\nname = \"n\"\nconfig = \"config.json\"\n"
@@ -197,7 +199,21 @@ func TestCases(t *testing.T) {
 		{"an unknown key", head + "verdct = \"allow\"\n", "error: FILE:5:1: unknown key \"verdct\"; did you mean \"verdict\"?"},
 		{"unknown facts", head + "verdict = \"allow\"\nfacts = { enginee = \"docker\" }\n", "error: FILE:2:3: n: facts.json: json: unknown field \"enginee\""},
 		{"no config", strings.Replace(head, "config.json", "nosuch.json", 1) + "verdict = \"deny\"\n", "error: FILE:2:3: n: config DIR/nosuch.json cannot be read: it is missing"},
-		{"no cases", "policies = [\"p.toml\"]\n", "error: FILE: no cases: write [[case]]"},
+		{"an exec", strings.Replace(head, "name = \"n\"", "exec = { args = [\"sh\"], user = { uid = 0, gid = 0 }, capabilities = { bounding = [\"CAP_SYS_ADMIN\"] } }", 1) +
+			"verdict = \"rewrite\"\n[[case.finding]]\nrule = \"ceiling\"\npointer = \"/process/capabilities\"\nfound = \"CAP_SYS_ADMIN\"\n", ""},
+		{"an exec from a file", head + "exec = \"process.json\"\nverdict = \"allow\"\n", ""},
+		{"an exec that cannot be read", head + "exec = \"bad.json\"\nverdict = \"deny\"\n[[case.finding]]\nrule = \"process\"\n", ""},
+		{"an exec of no file", head + "exec = \"no.json\"\nverdict = \"deny\"\n", "error: FILE:2:3: n: DIR/no.json cannot be read: it is missing"},
+		{"an update within", head + "update = { memory = { limit = 1073741824 } }\nverdict = \"allow\"\n", ""},
+		{"an update beyond", head + "update = { memory = { limit = 1073741825 } }\nverdict = \"deny\"\n[[case.finding]]\nrule = \"ceiling\"\npointer = \"/memory/limit\"\n", ""},
+		{"an update that cannot be read", head + "update = { memory = { limit = \"much\" } }\nverdict = \"deny\"\n[[case.finding]]\nrule = \"resources\"\n", ""},
+		{"neither a file nor a table", head + "update = 3\nverdict = \"deny\"\n", "error: FILE:5:1: update: want a JSON file's name, or a table"},
+		{"both", head + "exec = \"process.json\"\nupdate = {}\nverdict = \"deny\"\n", "error: FILE:6:1: exec and update: a case is about one of them"},
+		{
+			"an exec into what is refused", strings.Replace(head, "p.toml", "deny.toml", 1) + "exec = { args = [\"sh\"] }\nverdict = \"allow\"\n",
+			"error: FILE:2:3: n: there is no container for it: policy refuses to create it: user /process/user/uid: user 0 (root)",
+		},
+		{"no cases", "policies = [\"p.toml\"]\n", "error: FILE:1:1: no cases: write [[case]]"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := write("x_test.toml", c.text)

@@ -77,7 +77,7 @@ func (f *File) judge(c *Case, rules []policy.Rule) (d policy.Decision, err error
 	spec, err := policy.ParseSpec(raw)
 	if err != nil {
 		// The wrapper refuses what it cannot read.
-		return policy.Decision{Verdict: policy.Deny, Findings: []policy.Finding{{Rule: "config.json", Done: policy.Denied, Found: err.Error()}}}, nil
+		return unread("config.json", err), nil
 	}
 	if len(c.Facts.text) == 0 && captured != nil {
 		call, err := pretend.ParseCall(captured)
@@ -89,7 +89,11 @@ func (f *File) judge(c *Case, rules []policy.Rule) (d policy.Decision, err error
 		}
 	}
 	tree.AddContainer(spec.View())
-	return policy.Evaluate(set, rules, spec, facts), nil
+	d = policy.Evaluate(set, rules, spec, facts)
+	if c.Exec.given() || c.Update.given() {
+		return c.later(f, set, rules, spec, facts, d)
+	}
+	return d, nil
 }
 
 func (f *File) beside(name string) string {

@@ -83,7 +83,7 @@ type Node struct {
 // Check looks at policies, each by itself and all of them together.
 func Check(all []policyfile.Examined, rules []policy.Rule, node Node) *Report {
 	r := &Report{Files: []File{}, Problems: []Problem{}}
-	c := &checker{report: r, node: node}
+	c := &checker{report: r, node: node, rules: rules}
 	for _, x := range all {
 		c.examined(x, rules)
 	}
@@ -105,6 +105,7 @@ func Check(all []policyfile.Examined, rules []policy.Rule, node Node) *Report {
 type checker struct {
 	report   *Report
 	node     Node
+	rules    []policy.Rule
 	policies []decoded // those that are not refused
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/runward/runward/internal/policyfile"
 	"github.com/runward/runward/policy"
+	"github.com/runward/runward/policy/profiles"
 	"github.com/runward/runward/policy/rules"
 )
 
@@ -97,6 +98,76 @@ func TestCheck(t *testing.T) {
 			[]string{base, "name = \"x\"\n[[exception]]\nrules = [\"seccomp\"]\nmatch = { pod = [\"a\"] }\nreason = \"r\"\npolicies = [\"x\"]\n"},
 			[]string{`warning /p/b.toml:4:1: this exception is from the rule "seccomp", which no policy among x switches on: it has no effect`},
 		},
+		{
+			"a name that no namespace has", complete,
+			[]string{base, "name = \"x\"\nextends = [\"baseline\"]\n[[select]]\nnamespace = [\"dev\", \"Prod\"]\n"},
+			[]string{`warning /p/b.toml:5:21: the name of a namespace has only a-z, 0-9, - (and a glob *, ** and ?), so "Prod" matches nothing`},
+		},
+		{
+			"a glob of another kind", complete,
+			[]string{base, "name = \"x\"\nextends = [\"baseline\"]\n[[select]]\npod = [\"web-[0-9]\"]\n"},
+			[]string{`warning /p/b.toml:5:8: the name of a pod has only a-z, 0-9, - and . (and a glob *, ** and ?), so "web-[0-9]" matches nothing`},
+		},
+		{
+			"a digest that is none, one cut off, and two that may be", complete,
+			[]string{base, "name = \"x\"\nextends = [\"baseline\"]\n[[select]]\ndigest = [\"sha512:*\", \"sha256:ab\", \"sha256:ab*\", \"*\"]\n"},
+			[]string{
+				`warning /p/b.toml:5:11: a digest is sha256: and 64 digits of 0-9 and a-f, so "sha512:*" matches nothing`,
+				`warning /p/b.toml:5:23: a digest is sha256: and 64 digits of 0-9 and a-f, so "sha256:ab" matches nothing`,
+			},
+		},
+		{
+			"a user by name", complete,
+			[]string{base, "name = \"x\"\nextends = [\"baseline\"]\n[[select]]\nuser = [\"alice\", \"1000\"]\n"},
+			[]string{`warning /p/b.toml:5:9: a user is told by number, so "alice" matches nothing`},
+		},
+		{
+			"a list that excludes what it names", complete,
+			[]string{base, "name = \"x\"\nextends = [\"baseline\"]\n[[select]]\nnamespace = [\"a\", \"b-*\", \"!b-*\", \"!a*\"]\n"},
+			[]string{`warning /p/b.toml:5:1: this list excludes all that it names, so it matches nothing`},
+		},
+		{"one that excludes some", complete, []string{base, "name = \"x\"\nextends = [\"baseline\"]\n[[select]]\nnamespace = [\"prod-*\", \"!prod-legacy\"]\n"}, nil},
+		{
+			"a namespace of Docker's", complete,
+			[]string{base, "name = \"x\"\nextends = [\"baseline\"]\n[[select]]\nengine = [\"docker\", \"podman\"]\nnamespace = [\"a\"]\n"},
+			[]string{`warning /p/b.toml:6:1: what this selector is for has no namespace that its engine says (containerd's CRI and CRI-O do), so it matches nothing; missing = "match" would take what is not said`},
+		},
+		{"one that may be missing", complete, []string{base, "name = \"x\"\nextends = [\"baseline\"]\n[[select]]\nengine = [\"docker\"]\nnamespace = [\"a\"]\nmissing = \"match\"\n"}, nil},
+		{"a namespace of containerd's", complete, []string{base, "name = \"x\"\nextends = [\"baseline\"]\n[[select]]\nengine = [\"docker\", \"containerd\"]\nnamespace = [\"a\"]\n"}, nil},
+		{
+			"a container of sandboxes", complete,
+			[]string{base, "name = \"x\"\nextends = [\"baseline\"]\n[[select]]\nkind = [\"sandbox\"]\ncontainer = [\"a\"]\n"},
+			[]string{`warning /p/b.toml:6:1: what this selector is for has no container that its engine says (containerd's CRI and CRI-O do), so it matches nothing; missing = "match" would take what is not said`},
+		},
+		{
+			"builds of Docker's", complete,
+			[]string{base, "name = \"x\"\nextends = [\"baseline\"]\n[[select]]\nengine = [\"docker\"]\nkind = [\"build\"]\n"},
+			[]string{`warning /p/b.toml:6:1: no engine of this selector has containers of this kind, so it matches nothing`},
+		},
+		{
+			"an exception that can match nothing", complete,
+			[]string{base + "[[exception]]\nrules = [\"seccomp\"]\nmatch = { engine = [\"podman\"], container = [\"a\"] }\nreason = \"r\"\n"},
+			[]string{`warning /p/a.toml:6:32: what this selector is for has no container that its engine says (containerd's CRI and CRI-O do), so it matches nothing`},
+		},
+
+		{
+			"a rule that can never pass", complete,
+			[]string{base + "[image]\nallow = [\"registry.example.com/**\"]\nforbid = [\"**\"]\n"},
+			[]string{`warning /p/a.toml:4:2: this rule can never pass: it refuses every container that the policy selects, also one that is made for it (an image that the engine did not name; wanted an image with registry and name that the engine says)`},
+		},
+		{"one that passes what it allows", complete, []string{base + "[image]\nallow = [\"registry.example.com/**\"]\nforbid = [\"**:latest\"]\nrequire_digest = true\n"}, nil},
+		{
+			"one that asks engines for what they do not say", complete,
+			[]string{base, "name = \"x\"\nextends = [\"baseline\"]\n[require_identity]\nfields = [\"pod\"]\n[[select]]\nengine = [\"docker\"]\n"},
+			[]string{`warning /p/b.toml:4:2: this rule can never pass: it refuses every container that the policy selects, also one that is made for it (not said by the engine: pod; wanted all that require_identity.fields names)`},
+		},
+		{
+			"an empty list of programs", complete,
+			[]string{base + "[command]\nallow = []\n"},
+			[]string{`warning /p/a.toml:4:2: this rule can never pass: it refuses every container that the policy selects, also one that is made for it (the program "sample"; wanted none of this kind)`},
+		},
+		{"a list of programs", complete, []string{base + "[command]\nallow = [\"/usr/bin/*\"]\nforbid = [\"/usr/bin/ns*\"]\n[hostname]\nallow = [\"*.example.com\"]\n"}, nil},
+		{"one that only records", complete, []string{base + "[command]\nallow = []\naction = \"audit\"\n"}, nil},
 		{"exceptions alone, among files that are named", Node{Now: now}, []string{"name = \"x\"\n[[exception]]\nrules = [\"seccomp\"]\nmatch = { pod = [\"a\"] }\nreason = \"r\"\n"}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -112,5 +183,17 @@ func TestCheck(t *testing.T) {
 				t.Errorf("refuses: %t", r.Refuses)
 			}
 		})
+	}
+}
+
+// What is shipped has none of this.
+func TestProfilesAreClean(t *testing.T) {
+	for _, name := range profiles.Names() {
+		text, _ := profiles.Text(name)
+		p, err := policyfile.Parse("built-in:"+name, text, rules.All, policyfile.BuiltInExtend(rules.All))
+		r := Check([]policyfile.Examined{{File: "built-in:" + name, Text: text, Policy: p, Err: err}}, rules.All, Node{Now: now})
+		for _, x := range r.Problems {
+			t.Errorf("%s: %s %s", name, x.Severity, x.Place()+x.Message)
+		}
 	}
 }

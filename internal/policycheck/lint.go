@@ -23,6 +23,7 @@ func (c *checker) alone(p decoded) {
 			c.warn(p, []any{"image", "forbid_digest_files"}, problem+"; until it is corrected every container of which the rule knows the digest is refused")
 		}
 	}
+	c.impossible(p)
 	own := len(tables(p.doc.Root["exception"])) // those of extended profiles come after
 	for i := range p.Select {
 		c.selector(p, &p.Select[i], []any{"select", i})
@@ -77,9 +78,11 @@ func (c *checker) whose(x *policy.Exception) string {
 func (c *checker) selector(p decoded, s *policy.Selector, path []any) {
 	c.words(p, append(path, "engine"), "engine", s.Engine, engines)
 	c.words(p, append(path, "kind"), "kind", s.Kind, kinds)
+	c.lists(p, s, path)
 	if s.Missing == "match" {
 		return
 	}
+	c.unsaid(p, s, path)
 	for key := range s.Annotation {
 		c.trusted(p, append(path, "annotation", key), "annotation", key, c.node.TrustedAnnotations)
 	}

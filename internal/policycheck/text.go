@@ -32,7 +32,7 @@ func (r *Report) Text(p *display.Printer) error {
 		}
 		p.Paragraph("  rules", strings.Join(f.Rules, " "))
 		if f.Exceptions > 0 {
-			p.Field("  excepts", strconv.Itoa(f.Exceptions)+" exception(s)")
+			p.Field("  excepts", count(f.Exceptions, "exception"))
 		}
 	}
 	for _, x := range r.Problems {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/runward/runward/internal/nearest"
 	"github.com/runward/runward/internal/owner"
 	"github.com/runward/runward/policy"
 	"github.com/runward/runward/policy/profiles"
@@ -292,7 +293,11 @@ func (l *loader) profileText(name string) (text []byte, file string, err error) 
 	if text, ok := profiles.Text(name); ok {
 		return text, builtInFile(name), nil
 	}
-	return nil, "", errors.New("no profile is called " + strconv.Quote(name) + "; built in are " + strings.Join(profiles.Names(), ", "))
+	msg := "no profile is called " + strconv.Quote(name)
+	if near := nearest.Word(name, profiles.Names()); near != "" {
+		return nil, "", errors.New(msg + "; did you mean " + strconv.Quote(near) + "?")
+	}
+	return nil, "", errors.New(msg + "; built in are " + strings.Join(profiles.Names(), ", "))
 }
 
 // BuiltIn returns a built-in profile.

@@ -2,6 +2,8 @@
 package policyfile
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -133,6 +135,44 @@ func (p *parser) selector(s *policy.Selector, path []any) error {
 	if s.Missing != "" && s.Missing != "match" {
 		return p.doc.Errorf(append(path, "missing"), `missing: want "match", or leave it out, found `+strconv.Quote(s.Missing))
 	}
+	for _, f := range [...]struct {
+		key   string
+		globs []string
+	}{
+		{"engine", s.Engine},
+		{"handler", s.Handler},
+		{"kind", s.Kind},
+		{"namespace", s.Namespace},
+		{"pod", s.Pod},
+		{"container", s.Container},
+		{"image", s.Image},
+		{"digest", s.Digest},
+		{"user", s.User},
+	} {
+		if err := p.globs(f.globs, append(path, f.key)); err != nil {
+			return err
+		}
+	}
+	for _, m := range [...]struct {
+		key   string
+		globs map[string][]string
+	}{{"annotation", s.Annotation}, {"label", s.Label}} {
+		for _, key := range slices.Sorted(maps.Keys(m.globs)) {
+			if err := p.globs(m.globs[key], append(path, m.key, key)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// globs refuses those that nobody can have meant.
+func (p *parser) globs(all []string, path []any) error {
+	for i, glob := range all {
+		if glob == "" || glob == "!" {
+			return p.doc.Errorf(append(path, i), path[len(path)-1].(string)+`: an empty glob matches nothing; want a name, or "*" for any`)
+		}
+	}
 	return nil
 }
 
@@ -157,7 +197,7 @@ func (p *parser) rule(r *policy.Rule, out *policy.Policy) error {
 	if err := p.doc.Decode(table, path, s.Settings, "action"); err != nil {
 		return err
 	}
-	if err := p.validate(s.Settings, path); err != nil {
+	if err := p.validate(s.Settings, r, table, path); err != nil {
 		return err
 	}
 	policy.Stamp(s.Settings, out.Name)
@@ -166,11 +206,40 @@ func (p *parser) rule(r *policy.Rule, out *policy.Policy) error {
 }
 
 // validate asks the settings, where they can tell, whether they make sense.
-func (p *parser) validate(settings any, path []any) error {
-	if v, ok := settings.(interface{ Validate() error }); ok {
-		if err := v.Validate(); err != nil {
-			return p.doc.Errorf(path, err.Error())
+// The error is at the key, or the element of an array, that makes none even
+// alone; else at the table.
+func (p *parser) validate(settings any, r *policy.Rule, table map[string]any, path []any) error {
+	err := invalid(settings)
+	if err == nil {
+		return nil
+	}
+	alone := func(key string, v any) error {
+		one := r.NewSettings()
+		if p.doc.Decode(map[string]any{key: v}, path, one) != nil {
+			return nil // not alone
 		}
+		return invalid(one)
+	}
+	for _, key := range tomlfile.SortedKeys(table) {
+		wrong := alone(key, table[key])
+		if wrong == nil {
+			continue
+		}
+		at := append(path, key)
+		array, _ := table[key].([]any)
+		for i, element := range array {
+			if one := alone(key, []any{element}); one != nil {
+				return p.doc.Errorf(append(at, i), one.Error())
+			}
+		}
+		return p.doc.Errorf(at, wrong.Error())
+	}
+	return p.doc.Errorf(path, err.Error())
+}
+
+func invalid(settings any) error {
+	if v, ok := settings.(interface{ Validate() error }); ok {
+		return v.Validate()
 	}
 	return nil
 }
@@ -194,6 +263,9 @@ func (p *parser) exception(i int, x *exception, out *policy.Policy) error {
 	case x.Match.Missing != "":
 		return at("match", "exception: what the engine did not say never matches an exception: take missing out")
 	}
+	if err := p.selector(&x.Match, append(path, "match")); err != nil {
+		return err
+	}
 	e := policy.Exception{Rules: x.Rules, Match: x.Match, Reason: x.Reason, Policies: x.Policies}
 	if !x.Expires.IsZero() {
 		y, m, day := x.Expires.Date()
@@ -203,9 +275,9 @@ func (p *parser) exception(i int, x *exception, out *policy.Policy) error {
 			e.Expires = time.Date(y, m, day, h, mi, s, 0, time.UTC).Unix()
 		}
 	}
-	for _, name := range x.Rules {
+	for j, name := range x.Rules {
 		if !contains(p.names, name) {
-			return at("rules", "exception: "+strings.Replace(tomlfile.UnknownKey(name, p.names), "key", "rule", 1))
+			return p.doc.Errorf(append(path, "rules", j), "exception: "+strings.Replace(tomlfile.UnknownKey(name, p.names), "key", "rule", 1))
 		}
 	}
 	if x.Allow.set {
@@ -243,7 +315,7 @@ func (p *parser) allow(e *policy.Exception, table map[string]any, path []any) er
 		if err := p.doc.Decode(mine, path, settings); err != nil {
 			return err
 		}
-		if err := p.validate(settings, path); err != nil {
+		if err := p.validate(settings, r, mine, path); err != nil {
 			return err
 		}
 		if f := policy.CanWiden(settings); f >= 0 {

@@ -18,12 +18,12 @@ func noProfiles(name string) (*policy.Policy, error) { return policyfile.BuiltIn
 // Every mistake has its place and says what to do.
 func TestParseRefuses(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
-		{"", `p.toml: no version: write version = 1 at the top`},
+		{"", `p.toml:1:1: no version: write version = 1 at the top`},
 		{"version = 2\nname = 'p'", `p.toml:1:1: version 2 is not known to this runward; it reads version 1`},
-		{"version = 1", `p.toml: no name: write name = "..." at the top; receipts and refusals name the policy by it`},
+		{"version = 1", `p.toml:1:1: no name: write name = "..." at the top; receipts and refusals name the policy by it`},
 		{"version = 1\nname = 'a b'", `p.toml:2:1: name: no spaces, "+" or "|"`},
 		{head + "mode = 'Enforce'", `p.toml:3:1: mode: want enforce, audit or off, found "Enforce"`},
-		{head + "extends = ['baselin']", `p.toml:3:1: extends: no profile is called "baselin"; built in are baseline, restricted, cis-docker, nist-800-190, hardened`},
+		{head + "extends = ['baselin']", `p.toml:3:12: extends: no profile is called "baselin"; did you mean "baseline"?`},
 		{head + "[capabilites]", `p.toml:3:2: unknown key "capabilites"; did you mean "capabilities"?`},
 		{head + "[Capabilities]", `p.toml:3:2: unknown key "Capabilities"; did you mean "capabilities"?`},
 		{head + "capabilities = 1", `p.toml:3:1: capabilities: want a table [capabilities]`},
@@ -36,7 +36,7 @@ func TestParseRefuses(t *testing.T) {
 		{head + "[[exception]]\nreason='r'\nmatch={engine=['*']}", `p.toml:3:3: exception: it names no rules: write rules = [...]`},
 		{head + "[[exception]]\nrules=['pids']\nmatch={engine=['*']}", `p.toml:3:3: exception: it gives no reason: write reason = "..."; it stands in every receipt that uses it`},
 		{head + "[[exception]]\nrules=['pids']\nreason='r'", `p.toml:3:3: exception: it matches every container; write match = { engine = ["*"] } if that is meant`},
-		{head + "[[exception]]\nrules=['pid']\nreason='r'\nmatch={engine=['*']}", `p.toml:4:1: exception: unknown rule "pid"; did you mean "pids"?`},
+		{head + "[[exception]]\nrules=['pid']\nreason='r'\nmatch={engine=['*']}", `p.toml:4:8: exception: unknown rule "pid"; did you mean "pids"?`},
 		{head + "[[exception]]\nrules=['pids']\nreason='r'\nmatch={engine=['*']}\nallow={maximum=3}", `p.toml:7:8: exception: allow: unknown key "maximum"; known here: default, max`},
 		{head + "[[exception]]\nrules=['pids']\nreason='r'\nmatch={engine=['*'],missing='match'}", `p.toml:6:1: exception: what the engine did not say never matches an exception: take missing out`},
 		{head + "[[exception]]\nrules=['no_new_privileges']\nreason='r'\nmatch={engine=['*']}\nexpires='2027-01-01'", `p.toml:7:1: expires: want a date such as 2027-06-30, found a string`},

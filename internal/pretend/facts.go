@@ -37,6 +37,11 @@ type facts struct {
 	} `json:"apparmor"`
 	SELinux bool `json:"selinux"`
 
+	// Claim is what the container of an update claims already, Used what the
+	// others do, by grouping; none unless said.
+	Claim *policy.Claim           `json:"claim"`
+	Used  map[string]policy.Usage `json:"used"`
+
 	// NoLookup leaves out the file tree: Facts.Lookup is nil.
 	NoLookup bool `json:"no_lookup"`
 	// Paths are added to the default tree, or change it.
@@ -71,7 +76,8 @@ func FactsAndTree(text []byte) (*policy.Facts, *Tree, error) {
 		Engine: in.Engine, Handler: in.Handler, Runtime: or(in.Runtime, "runc"), Bundle: or(in.Bundle, "/run/bundle"),
 		Identity: in.Identity, Rootless: in.Rootless, CgroupV2: in.CgroupV2 == nil || *in.CgroupV2,
 		Arch: or(in.Arch, "amd64"), Kernel: [2]int{6, 12},
-		Capabilities: 1<<41 - 1, SELinux: in.SELinux,
+		Capabilities: 1<<41 - 1, SELinux: in.SELinux, Claim: in.Claim,
+		Used: func(by string) (policy.Usage, error) { return in.Used[by], nil },
 	}
 	if len(in.Kernel) == 2 {
 		out.Kernel = [2]int(in.Kernel)
@@ -82,14 +88,7 @@ func FactsAndTree(text []byte) (*policy.Facts, *Tree, error) {
 	}
 	out.Now = now.Unix()
 	out.AppArmor.Enabled = in.AppArmor.Enabled
-	out.AppArmor.Loaded = func(profile string) bool {
-		for _, p := range in.AppArmor.Loaded {
-			if p == profile {
-				return true
-			}
-		}
-		return false
-	}
+	out.AppArmor.Profiles = func() []string { return in.AppArmor.Loaded }
 	tree := NewTree(out.Bundle)
 	for p, n := range in.Paths {
 		if err := tree.Add(p, n); err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/runward/runward/internal/audit"
 	"github.com/runward/runward/internal/display"
 	"github.com/runward/runward/internal/explain"
+	"github.com/runward/runward/policy"
 )
 
 // A Table lists receipts. It keeps only what it shows.
@@ -24,7 +25,7 @@ func NewTable(newest int) *Table { return &Table{last: newest} }
 func (t *Table) Add(r *audit.Receipt) {
 	t.rows = append(t.rows, display.Row{Cells: []display.Cell{
 		{Text: r.Time.UTC().Format(time.RFC3339)},
-		{Text: r.Verdict.String(), Style: explain.VerdictStyle(r.Verdict)},
+		{Text: verdict(r), Style: explain.VerdictStyle(r.Verdict)},
 		{Text: shortID(r.Container)},
 		{Text: orDash(r.Engine)},
 		{Text: who(r)},
@@ -89,6 +90,21 @@ func (t *Table) Len() int {
 		return min(len(t.rows), t.last)
 	}
 	return len(t.rows)
+}
+
+// verdict is the receipt's, and what policies in audit mode would have decided.
+func verdict(r *audit.Receipt) string {
+	would := ""
+	for _, f := range r.Findings {
+		switch f.Done {
+		case policy.WouldDeny:
+			return r.Verdict.String() + ", would deny"
+		case policy.WouldRewrite:
+			would = ", would rewrite"
+		default: // it was done, or is only worth knowing
+		}
+	}
+	return r.Verdict.String() + would
 }
 
 // shortID cuts a container's id of 64 hexadecimal digits to 12, as engines

@@ -4,6 +4,7 @@
 package replay
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -15,23 +16,43 @@ import (
 // A Report is what `runwardctl replay` prints.
 type Report struct {
 	Running []Container `json:"running"`
-	Gone    []Group     `json:"gone"` // from receipts, of containers that run no more
+	Gone    []Group     `json:"gone,omitempty"` // from receipts, of containers that run no more
+	Totals  Totals      `json:"totals"`
 	Notes   []string    `json:"notes,omitempty"`
+
+	Verbose bool `json:"-"` // Text shows the findings
+}
+
+// Totals are how many containers run, and what would become of them.
+type Totals struct {
+	Running  int `json:"running"`
+	Deny     int `json:"deny"`
+	Rewrite  int `json:"rewrite"`
+	Allow    int `json:"allow"`
+	Unjudged int `json:"unjudged"` // they cannot be judged: what enforcing does to them nobody knows
+	Foreign  int `json:"foreign"`  // of all: runward did not create them
+	Ended    int `json:"ended"`    // beside these: a record is left, but their process has ended
 }
 
 // A Container is one that runs.
 type Container struct {
 	ID       string           `json:"id"`
+	Name     string           `json:"name,omitempty"`      // as its engine calls it
+	Space    string           `json:"namespace,omitempty"` // containerd's
 	Engine   string           `json:"engine,omitempty"`
 	Identity policy.Identity  `json:"identity"`
-	Bundle   string           `json:"bundle"`
-	Recorded string           `json:"recorded,omitempty"` // the verdict when it was created; empty: its receipt is not there
+	Runtime  string           `json:"runtime,omitempty"` // its kind
+	Root     string           `json:"root,omitempty"`    // the runtime's state directory
+	Bundle   string           `json:"bundle,omitempty"`
+	PID      int              `json:"pid,omitempty"`
+	Recorded string           `json:"recorded,omitempty"` // the verdict when it was created; empty: there is no receipt of it
 	Config   string           `json:"config,omitempty"`   // what was judged: see Judged
 	Problem  string           `json:"problem,omitempty"`  // why it could not be judged
 	Verdict  string           `json:"verdict,omitempty"`  // what it would be
 	Policies []string         `json:"policies,omitempty"` // those that select it
 	Findings []policy.Finding `json:"findings,omitempty"`
 	Patch    patch.Patch      `json:"patch,omitempty"`
+	Notes    []string         `json:"notes,omitempty"` // what was assumed of it
 }
 
 // What of a running container's config.json can be judged.
@@ -39,12 +60,20 @@ const (
 	Original  = "original"  // as its engine wrote it
 	Rewritten = "rewritten" // with what runward took away when it was created: a policy that finds nothing may still have had to rewrite what the engine wrote
 	Changed   = "changed"   // another than the runtime read
+	Foreign   = "foreign"   // as its engine wrote it: neither ledger nor receipts know the container, so runward did not create it (or both were lost)
 	Unknown   = "unknown"   // as the runtime read it; without its receipt nobody can tell whether runward rewrote it
 )
 
 // Judged tells what a config.json of a digest is, given the one that the
-// runtime read and, where there is one, the receipt.
+// ledger says the runtime read ("": it has no entry) and, where there is one,
+// the receipt.
 func Judged(digest, read string, r *audit.Receipt) string {
+	switch {
+	case r == nil && read == "":
+		return Foreign
+	case read == "":
+		read = r.Final
+	}
 	switch {
 	case digest != read:
 		return Changed
@@ -125,10 +154,40 @@ func (g *Group) same(o *Group) bool {
 		slices.Equal(g.Rules, o.Rules) && slices.Equal(g.Policies, o.Policies)
 }
 
-// Clean tells whether every container that runs would start as it is.
-func (r *Report) Clean() bool {
-	return !slices.ContainsFunc(r.Running, func(c Container) bool { return c.Verdict != "allow" })
+// Count fills in the totals; ended is how many containers have ended.
+func (r *Report) Count(ended int) {
+	t := Totals{Running: len(r.Running), Ended: ended}
+	for _, c := range r.Running {
+		switch c.Verdict {
+		case policy.Deny.String():
+			t.Deny++
+		case policy.Rewrite.String():
+			t.Rewrite++
+		case policy.Allow.String():
+			t.Allow++
+		default:
+			t.Unjudged++
+		}
+		if c.Config == Foreign {
+			t.Foreign++
+		}
+	}
+	r.Totals = t
 }
+
+// Sort puts first what would break.
+func (r *Report) Sort() {
+	rank := func(c *Container) int {
+		return slices.Index([]string{policy.Deny.String(), "", policy.Rewrite.String(), policy.Allow.String()}, c.Verdict)
+	}
+	slices.SortStableFunc(r.Running, func(a, b Container) int {
+		return cmp.Or(cmp.Compare(rank(&a), rank(&b)), strings.Compare(a.Engine, b.Engine), strings.Compare(a.place(), b.place()),
+			strings.Compare(a.called(), b.called()), strings.Compare(a.ID, b.ID))
+	})
+}
+
+// Clean tells whether every container that runs would start as it is.
+func (r *Report) Clean() bool { return r.Totals.Allow == r.Totals.Running }
 
 // who names a container for a person.
 func who(id policy.Identity) string {

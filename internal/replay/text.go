@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -11,21 +12,28 @@ import (
 
 // Text writes the report for a person.
 func (r *Report) Text(p *display.Printer) error {
-	n := map[string]int{}
 	var rows []display.Row
-	for _, c := range r.Running {
-		n[c.Verdict]++
-		rows = append(rows, c.row())
+	for i := range r.Running {
+		rows = append(rows, r.Running[i].row(r.Verbose))
 	}
 	if len(rows) > 0 {
 		p.Line(p.Paint(display.Bold, "Containers that run"))
-		p.Table([]display.Column{{Title: "WOULD"}, {Title: "DID"}, {Title: "CONTAINER", Fit: display.Cut}, {Title: "ENGINE", Drop: 1}, {Title: "WHO", Fit: display.Cut}, {Title: "POLICIES", Fit: display.Wrap}}, rows)
+		p.Table([]display.Column{
+			{Title: "WOULD"},
+			{Title: "DID"},
+			{Title: "ENGINE"},
+			{Title: "NAMESPACE", Fit: display.Cut},
+			{Title: "CONTAINER", Fit: display.Cut},
+			{Title: "RULES", Fit: display.Wrap},
+			{Title: "POLICIES", Fit: display.Wrap, Drop: 1},
+		}, rows)
 		p.Line()
 	}
-	p.Line(strconv.Itoa(len(r.Running)), " running: ", strconv.Itoa(n["deny"]), " would be refused, ", strconv.Itoa(n["rewrite"]), " rewritten, ",
-		strconv.Itoa(n["allow"]), " would start as they are, ", strconv.Itoa(n[""]), " cannot be judged.")
+	t := r.Totals
+	p.Line(strconv.Itoa(t.Running), " running: ", strconv.Itoa(t.Deny), " would be refused, ", strconv.Itoa(t.Rewrite), " rewritten, ",
+		strconv.Itoa(t.Allow), " would start as they are, ", strconv.Itoa(t.Unjudged), " cannot be judged.")
 	r.gone(p)
-	for i, note := range r.Notes {
+	for i, note := range append(r.assumed(), r.Notes...) {
 		if i == 0 {
 			p.Line()
 		}
@@ -34,22 +42,53 @@ func (r *Report) Text(p *display.Printer) error {
 	return p.Err()
 }
 
-func (c *Container) row() display.Row {
+// assumed says of how many containers what is not as it was at create.
+func (r *Report) assumed() []string {
+	n := map[string]int{}
+	for _, c := range r.Running {
+		n[c.Config]++
+	}
+	var notes []string
+	add := func(count int, what string) {
+		if count > 0 {
+			notes = append(notes, strconv.Itoa(count)+" "+what)
+		}
+	}
+	add(n[Foreign], "not created by runward, judged as their engines wrote them")
+	add(n[Rewritten], "judged by config.json as runward rewrote it when they were created: what was taken away is not in it, so a policy that finds nothing may still have had to rewrite what the engine wrote")
+	add(n[Changed], "judged by a config.json that is not the one their runtime read")
+	add(n[Unknown], "created by runward, but without their receipts: whether config.json was rewritten then cannot be told")
+	add(r.Totals.Ended, "ended, of which a record is left; not judged")
+	if t := r.Totals; t.Deny+t.Rewrite > 0 && !r.Verbose {
+		notes = append(notes, "-v shows what was found of each")
+	}
+	return notes
+}
+
+func (c *Container) row(verbose bool) display.Row {
 	row := display.Row{Cells: []display.Cell{
 		{Text: orDash(c.Verdict)},
 		{Text: orDash(c.Recorded)},
-		{Text: short(c.ID)},
 		{Text: orDash(c.Engine)},
-		{Text: who(c.Identity)},
+		{Text: orDash(c.place())},
+		{Text: c.called()},
+		{Text: orDash(strings.Join(c.rules(), ", "))},
 		{Text: orDash(strings.Join(c.Policies, ", "))},
 	}}
 	var v policy.Verdict
 	if err := v.UnmarshalText([]byte(c.Verdict)); err == nil && c.Verdict != "" {
 		row.Cells[0].Style = explain.VerdictStyle(v)
 	}
-	if c.Problem != "" {
+	switch {
+	case c.Problem != "" && c.Verdict != "":
+		row.Notes = append(row.Notes, "runward refuses such a bundle: "+c.Problem)
+	case c.Problem != "":
 		row.Notes = append(row.Notes, "cannot be judged: "+c.Problem)
 	}
+	if !verbose {
+		return row
+	}
+	row.Notes = append(row.Notes, "id "+c.ID+", bundle "+orDash(c.Bundle))
 	for _, f := range c.Findings {
 		if f.Done == policy.Reported {
 			continue
@@ -66,8 +105,46 @@ func (c *Container) row() display.Row {
 		row.Notes = append(row.Notes, "(config.json is not the one that the runtime read)")
 	case Unknown:
 		row.Notes = append(row.Notes, "(its receipt is not there: whether runward rewrote config.json then cannot be told)")
+	case Foreign:
+		row.Notes = append(row.Notes, "(runward did not create it)")
+	}
+	for _, note := range c.Notes {
+		row.Notes = append(row.Notes, "("+note+")")
 	}
 	return row
+}
+
+// rules are those that would refuse it, then those that would rewrite it.
+func (c *Container) rules() []string {
+	var all []string
+	for _, done := range []policy.Done{policy.Denied, policy.Rewritten} {
+		for _, f := range c.Findings {
+			if f.Done == done && !slices.Contains(all, f.Rule) {
+				all = append(all, f.Rule)
+			}
+		}
+	}
+	return all
+}
+
+// place is the namespace of its pod, or of containerd.
+func (c *Container) place() string { return first(c.Identity.Namespace, c.Space) }
+
+// called is how a person knows the container.
+func (c *Container) called() string {
+	if id := c.Identity; id.Pod != "" {
+		return id.Pod + "/" + first(id.Container, id.Kind)
+	}
+	return first(c.Name, short(c.ID))
+}
+
+func first(words ...string) string {
+	for _, s := range words {
+		if s != "" {
+			return s
+		}
+	}
+	return ""
 }
 
 func (r *Report) gone(p *display.Printer) {

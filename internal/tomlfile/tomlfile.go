@@ -53,6 +53,9 @@ func Parse(file string, text []byte) (*Doc, error) {
 		e.Msg = oneLine(parse.Message)
 		e.Line, e.Column = parse.Position.Line, parse.Position.Col
 		e.Text = line(d.text, e.Line)
+		if e.Column > len([]rune(e.Text))+1 { // of a key that is there twice, the parser tells when it has read the value
+			e.Column = len([]rune(e.Text)) - len([]rune(strings.TrimLeft(e.Text, " \t"))) + 1
+		}
 	}
 	return nil, e
 }

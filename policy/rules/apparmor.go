@@ -32,20 +32,16 @@ or a policy names the profile to write. Where AppArmor is off nothing is done.`,
 	},
 }, checkAppArmor)
 
-// engineProfiles are the names by which engines load their default profiles;
-// Podman's has the version of containers-common in it.
+// engineProfiles are the names by which engines load their default profiles, as
+// globs: Podman's has the version of containers-common in it.
 var engineProfiles = [...]struct{ engine, profile string }{
 	{"docker", "docker-default"},
 	{"buildkit", "docker-default"},
 	{"containerd", "cri-containerd.apparmor.d"},
 	{"containerd", "nerdctl-default"},
 	{"cri-o", "crio-default"},
-	{"podman", "containers-default-0.50.1"},
-	{"podman", "containers-default-0.57.4"},
-	{"podman", "containers-default-0.62.2"},
-	{"buildah", "containers-default-0.50.1"},
-	{"buildah", "containers-default-0.57.4"},
-	{"buildah", "containers-default-0.62.2"},
+	{"podman", "containers-default-*"},
+	{"buildah", "containers-default-*"},
 }
 
 func checkAppArmor(e *policy.Eval, s *AppArmorSettings) {
@@ -101,7 +97,7 @@ func unconfinedProfile(profile string) bool {
 // what policies allow.
 func engineProfileLoaded(facts *policy.Facts) bool {
 	for _, p := range engineProfiles {
-		if facts.AppArmor.Loaded != nil && facts.AppArmor.Loaded(p.profile) {
+		if facts.AppArmor.Loaded(p.profile) != "" {
 			return true
 		}
 	}
@@ -111,12 +107,15 @@ func engineProfileLoaded(facts *policy.Facts) bool {
 // defaultProfile returns the profile to write: the policy's, the engine's, or
 // where the engine is not known any engine's; loaded, and allowed.
 func defaultProfile(facts *policy.Facts, s *AppArmorSettings) string {
-	usable := func(name string) bool {
-		return facts.AppArmor.Loaded != nil && facts.AppArmor.Loaded(name) && profileAllowed(s, name)
+	usable := func(glob string) string {
+		if name := facts.AppArmor.Loaded(glob); profileAllowed(s, name) {
+			return name
+		}
+		return ""
 	}
 	if s.Profile.Set {
 		for name := range s.Profile.Each {
-			if usable(name) {
+			if usable(name) == name {
 				return name
 			}
 		}
@@ -124,8 +123,11 @@ func defaultProfile(facts *policy.Facts, s *AppArmorSettings) string {
 	}
 	for _, own := range [...]bool{true, false} {
 		for _, p := range engineProfiles {
-			if (p.engine == facts.Engine) == own && usable(p.profile) {
-				return p.profile
+			if (p.engine == facts.Engine) != own {
+				continue
+			}
+			if name := usable(p.profile); name != "" {
+				return name
 			}
 		}
 	}

@@ -198,6 +198,10 @@ var settingValues = map[string][]string{
 	"io_limits.write_operations": {"{ \"8:0\" = 100 }"},
 	"io_limits.weight":           {"10", "100", "1000"},
 	"hugepages.max":              {"{}", "{ 2MB = 0 }", "{ 1GB = \"1GiB\", 64KB = 65536 }"},
+	"quota.memory":               {"{}", "{ namespace = \"4GiB\" }", "{ node = \"1GiB\", engine = 64000000 }"},
+	"quota.cpus":                 {"{ namespace = 2 }", "{ user = \"500m\", node = 8 }"},
+	"quota.pids":                 {"{ namespace = 100 }", "{ engine = 70000 }"},
+	"quota.containers":           {"{ node = 1 }", "{ node = 50, namespace = 3 }"},
 	"io_priority.level":          {"0", "5", "7"},
 	"memory_policy.modes":        {"MPOL_BIND", "MPOL_DEFAULT", "MPOL_INTERLEAVE"},
 	"time_offsets.allow":         {"monotonic", "boottime"},
@@ -340,7 +344,9 @@ func drawFacts(t *rapid.T, view *specs.Spec) *policy.Facts {
 	f.Rootless = under(t, "rootless", 6) == 0
 	f.SELinux = rapid.Bool().Draw(t, "selinux")
 	f.AppArmor.Enabled = rapid.Bool().Draw(t, "apparmor")
-	f.AppArmor.Loaded = func(profile string) bool { return profile == "docker-default" }
+	f.AppArmor.Profiles = func() []string { return []string{"docker-default"} }
+	used := policy.Usage{Claim: policy.Claim{Memory: pick(t, "memory in use", []int64{0, 1 << 29, 1 << 40}), Pids: 50}, Containers: 2}
+	f.Used = func(string) (policy.Usage, error) { return used, nil }
 	f.Arch = pick(t, "arch", []string{"amd64", "arm64", "s390x", ""})
 	f.Kernel = pick(t, "kernel", [][2]int{{}, {4, 4}, {6, 12}})
 	if under(t, "lookup", 10) == 0 {

@@ -26,11 +26,21 @@ func (s *HugepagesSettings) Default() {
 // Validate refuses names that are no page sizes as the kernel writes them.
 func (s *HugepagesSettings) Validate() error {
 	for _, size := range names(s.Max.Values) {
-		if pageSize(size) == 0 {
+		if policy.PageSize(size) == 0 {
 			return errors.New("max: want the size of a page as the kernel writes it, for example 2MB or 1GB, found " + quote(size))
 		}
 	}
 	return nil
+}
+
+// Limit lowers the ceiling to what the settings allow.
+func (s *HugepagesSettings) Limit(c *policy.Ceiling) {
+	c.Hugepages = make(map[string]int64, len(s.Max.Values))
+	for size := range s.Max.Values {
+		bytes := policy.PageSize(size)
+		most, _ := mostPages(s.Max.Values, bytes)
+		c.Hugepages[strconv.FormatUint(bytes, 10)] = int64(most)
+	}
 }
 
 // Hugepages keeps the node's huge pages for those that were given some.
@@ -53,7 +63,7 @@ func checkHugepages(e *policy.Eval, s *HugepagesSettings) {
 	}
 	const hint = "ask for fewer (kubernetes: resources.limits hugepages-2Mi and its like)"
 	for i, h := range e.Spec.Linux.Resources.HugepageLimits {
-		most, ok := mostPages(s.Max.Values, pageSize(h.Pagesize))
+		most, ok := mostPages(s.Max.Values, policy.PageSize(h.Pagesize))
 		if !ok || h.Limit <= most {
 			continue
 		}
@@ -67,13 +77,14 @@ func checkHugepages(e *policy.Eval, s *HugepagesSettings) {
 		}, func(s *specs.Spec) { s.Linux.Resources.HugepageLimits[i].Limit = most })
 	}
 	for _, size := range names(s.Max.Values) {
-		bytes := pageSize(size)
+		bytes := policy.PageSize(size)
 		if limitsPages(e.Spec, bytes) || e.Facts.Lookup == nil || absent(e.Facts, "/sys/kernel/mm/hugepages/hugepages-"+strconv.FormatUint(bytes/1024, 10)+"kB") {
 			continue
 		}
 		most, _ := mostPages(s.Max.Values, bytes)
 		f := policy.Finding{Pointer: "/linux/resources/hugepageLimits/-", Found: "no limit on huge pages of " + size, Wanted: pagesWanted(most), Hint: hint}
-		if !e.Facts.CgroupV2 && absent(e.Facts, "/sys/fs/cgroup/hugetlb") {
+		// A file in it, for Podman makes plain directories of hierarchies that are not mounted.
+		if !e.Facts.CgroupV2 && absent(e.Facts, "/sys/fs/cgroup/hugetlb/cgroup.procs") {
 			f.Found += ", and a node without the hugetlb control group, which cannot limit them"
 			f.Hint = "mount the hugetlb control group on the node"
 			e.Report(f)
@@ -96,7 +107,7 @@ func pagesWanted(most uint64) string {
 // limitsPages tells whether the container has a limit on pages of this size.
 func limitsPages(s *specs.Spec, bytes uint64) bool {
 	for _, h := range s.Linux.Resources.HugepageLimits {
-		if pageSize(h.Pagesize) == bytes {
+		if policy.PageSize(h.Pagesize) == bytes {
 			return true
 		}
 	}
@@ -106,21 +117,9 @@ func limitsPages(s *specs.Spec, bytes uint64) bool {
 // mostPages finds a size in whatever spelling policies have it; the smallest wins.
 func mostPages(values map[string]policy.Bytes, bytes uint64) (most uint64, ok bool) {
 	for size, v := range values {
-		if pageSize(size) == bytes && bytes > 0 && (!ok || uint64(v) < most) {
+		if policy.PageSize(size) == bytes && bytes > 0 && (!ok || uint64(v) < most) {
 			most, ok = uint64(v), true
 		}
 	}
 	return most, ok
-}
-
-// pageSize reads 64KB, 2MB or 1GB, which count in powers of two; 0: none.
-func pageSize(s string) uint64 {
-	for i, unit := range [...]string{"KB", "MB", "GB"} {
-		number, ok := strings.CutSuffix(s, unit)
-		n, err := strconv.ParseUint(number, 10, 20)
-		if ok && err == nil && number == strconv.FormatUint(n, 10) {
-			return n << (10 * (i + 1))
-		}
-	}
-	return 0
 }

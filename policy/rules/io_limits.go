@@ -47,6 +47,13 @@ func (s *IOLimitsSettings) Validate() error {
 	return nil
 }
 
+// Limit lowers the ceiling to what the settings allow.
+func (s *IOLimitsSettings) Limit(c *policy.Ceiling) {
+	c.ReadBytes, c.WriteBytes = plainNumbers(s.ReadBytes), plainNumbers(s.WriteBytes)
+	c.ReadCalls, c.WriteCalls = plainNumbers(s.ReadCalls), plainNumbers(s.WriteCalls)
+	c.IOWeight = lower(c.IOWeight, s.WeightLimit)
+}
+
 // deviceNumber reads MAJOR:MINOR, each in one spelling.
 func deviceNumber(s string) (major, minor int64, ok bool) {
 	a, b, found := strings.Cut(s, ":")

@@ -6,7 +6,7 @@ import "github.com/runward/runward/policy"
 
 // All are the rules in the order in which they run. The order matters:
 // privileged judges the untouched config.json, seccomp is specialised to the
-// capabilities that remain.
+// capabilities that remain, quota adds up the limits that the rest leaves.
 var All = []policy.Rule{
 	RequireIdentity,
 	Image,
@@ -56,4 +56,5 @@ var All = []policy.Rule{
 	CheckpointRestore,
 	Exec,
 	Compatibility,
+	Quota,
 }

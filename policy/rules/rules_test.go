@@ -90,7 +90,7 @@ func casesOf(t *testing.T, archive *txtar.Archive) []*testCase {
 		}
 		c := cases[len(cases)-1]
 		switch {
-		case file == "config.json", file == "process.json": // the latter of an exec
+		case file == "config.json", file == "process.json", file == "resources.json": // the latter two of exec and update
 			c.config = f.Data
 		case file == "facts.json":
 			c.facts = f.Data
@@ -121,6 +121,10 @@ func (c *testCase) run(t *testing.T, archive *txtar.Archive) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if facts.Verb == "update" {
+		c.check(t, archive, c.update(t, set, facts))
+		return
+	}
 	spec, err := policy.ParseSpec(c.config)
 	if facts.Verb == "exec" {
 		spec, err = policy.ParseProcess(c.config, facts.Ceiling)
@@ -130,6 +134,23 @@ func (c *testCase) run(t *testing.T, archive *txtar.Archive) {
 	}
 	d := judge(set, spec, facts)
 	checkFixpoint(t, set, spec, facts, d)
+	c.check(t, archive, d)
+}
+
+// update judges a case of update, to which only resources are given.
+func (c *testCase) update(t *testing.T, set policy.Set, facts *policy.Facts) policy.Decision {
+	doc, err := jsondoc.Parse(c.config, jsondoc.DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var u policy.Update
+	if err := jsondoc.Decode(doc.Root(), &u.Resources); err != nil {
+		t.Fatal(err)
+	}
+	return policy.EvaluateUpdate(set, rules.All, u, facts, facts.Ceiling)
+}
+
+func (c *testCase) check(t *testing.T, archive *txtar.Archive, d policy.Decision) {
 	checkMessages(t, d)
 	got := describe(t, d)
 	if *update {

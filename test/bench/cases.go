@@ -77,6 +77,16 @@ func cases() []testCase {
 		},
 		alone(),
 		{
+			name: "create, 25 KB config, runward alone, under a quota, beside other containers", config: "25 KB", do: create,
+			variants: []variant{
+				{name: "no quota", program: runward, node: "5, stub", verdict: "allow"},
+				{name: "1", program: runward, node: "quota, 1", verdict: "allow"},
+				{name: "100", program: runward, node: "quota, 100", verdict: "allow"},
+				{name: "1000", program: runward, node: "quota, 1000", verdict: "allow"},
+			},
+			targets: []target{{of: "1", over: "no quota"}, {of: "100", over: "no quota"}, {of: "1000", over: "no quota"}},
+		},
+		{
 			name: "exec, runward alone (the real runtime only exits)", config: "25 KB", do: join,
 			variants: []variant{{name: "floor", program: bare}, {name: "runward", program: runward, node: "5, stub"}},
 			targets:  []target{{of: "runward", over: "floor", added: 2.5}},

@@ -65,6 +65,9 @@ func newLab(ctx context.Context) (_ *lab, err error) {
 		if err := n.write(l.nodeDir(name), l); err != nil {
 			return nil, err
 		}
+		if err := n.fill(l.path("ledger-"+name), l.path("others-"+name)); err != nil {
+			return nil, err
+		}
 	}
 	return l, nil
 }
@@ -85,6 +88,7 @@ func (l *lab) etc() string                { return filepath.Join(l.disk, "etc") 
 func (l *lab) receipts() string           { return filepath.Join(l.disk, "log", "receipts.jsonl") }
 func (l *lab) nodeDir(name string) string { return filepath.Join(l.disk, "nodes", name) }
 func (l *lab) cache() string              { return l.path("run/policy.cache") }
+func (l *lab) ledger() string             { return l.path("run/ledger") }
 func (l *lab) cgroup() string             { return "/" + filepath.Base(l.tmp) }
 func (l *lab) stateRoot() string          { return l.path("state") }
 func (l *lab) argv(p program) (before []string) {
@@ -156,7 +160,8 @@ func (l *lab) rootfs() error {
 }
 
 // use puts a node's settings and policies in the place of /etc, and what it
-// keeps of them decoded in its place: on a real node the two stay together.
+// keeps, of them decoded and of containers, in its place: on a real node they
+// stay together.
 func (l *lab) use(name string) error {
 	if name == "" || name == l.node {
 		return nil
@@ -168,12 +173,18 @@ func (l *lab) use(name string) error {
 		if err := move(l.cache(), l.path("cache-"+l.node)); err != nil {
 			return err
 		}
+		if err := move(l.ledger(), l.path("ledger-"+l.node)); err != nil {
+			return err
+		}
 		l.node = ""
 	}
 	if err := os.Rename(l.nodeDir(name), l.etc()); err != nil {
 		return err
 	}
 	l.node = name
+	if err := move(l.path("ledger-"+name), l.ledger()); err != nil {
+		return err
+	}
 	return move(l.path("cache-"+name), l.cache())
 }
 

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/runward/runward/internal/ledger"
+	"github.com/runward/runward/policy"
 )
 
 // A node is a machine's settings: runward.toml and the policies.
@@ -12,6 +15,7 @@ type node struct {
 	selects  bool   // the container; else each another namespace
 	tight    bool   // the first takes capabilities away
 	sync     string // receipts
+	others   int    // containers that live on it, under a quota; 0: no quota
 	stub     string // in the place of the real runtime: quit only exits, broken cannot be executed
 }
 
@@ -31,6 +35,9 @@ func nodes() map[string]node {
 		"1, stub":              {policies: 1, stub: "quit"},
 		"5 that rewrite, stub": {policies: 5, selects: true, tight: true, stub: "quit"},
 		"1000, stub":           {policies: 1000, stub: "quit"},
+		"quota, 1":             {policies: 5, selects: true, others: 1, stub: "quit"},
+		"quota, 100":           {policies: 5, selects: true, others: 100, stub: "quit"},
+		"quota, 1000":          {policies: 5, selects: true, others: 1000, stub: "quit"},
 	}
 }
 
@@ -62,6 +69,12 @@ const dockerCapabilities = `
 	"CAP_NET_BIND_SERVICE", "CAP_NET_RAW", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT",
 `
 
+const quotaText = `
+[quota]
+memory = { node = "100TiB", namespace = "50TiB" }
+pids = { node = 1_000_000_000 }
+`
+
 // policy is the text of the node's i-th policy file.
 func (n node) policy(i int) string {
 	selector := ""
@@ -72,7 +85,11 @@ func (n node) policy(i int) string {
 	if n.tight && i == 0 {
 		capabilities = `"CAP_CHOWN", "CAP_NET_BIND_SERVICE"`
 	}
-	return fmt.Sprintf(policyText, i, selector, capabilities)
+	text := fmt.Sprintf(policyText, i, selector, capabilities)
+	if n.others > 0 && i == 0 {
+		text += quotaText
+	}
+	return text
 }
 
 // write makes the node's files below dir, which stands for /etc.
@@ -94,6 +111,31 @@ func (n node) write(dir string, l *lab) error {
 	}
 	for i := range n.policies {
 		if err := os.WriteFile(filepath.Join(policies, fmt.Sprintf("%04d.toml", i)), []byte(n.policy(i)), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fill keeps decisions about other containers in a ledger, as a node of
+// Kubernetes has them, and makes the directories that their runtime would have.
+func (n node) fill(ledgerDir, stateRoot string) error {
+	for i := range n.others {
+		id := fmt.Sprintf("%064x", i)
+		e := &ledger.Entry{
+			ID: id, Root: stateRoot, Runtime: "runc", Engine: "containerd", Handler: "runward",
+			Identity: policy.Identity{
+				Kind: "container", Namespace: fmt.Sprintf("team-%d", i%20), Pod: fmt.Sprintf("web-5d8f7c9b6d-%05d", i),
+				PodUID: "0ff2bfe2-7e4b-4b3c-9d0a-000000000000", Container: "web", Image: "registry.example.com/team/web:1.27.3",
+			},
+			Claim: policy.Claim{Memory: 512 << 20, CPU: 500, Pids: 512}, Bundle: "/run/containerd/io.containerd.runtime.v2.task/k8s.io/" + id,
+			Ceiling: policy.Ceiling{Capabilities: &[]string{"CAP_CHOWN", "CAP_KILL", "CAP_NET_BIND_SERVICE"}},
+		}
+		if err := ledger.Put(ledgerDir, e); err != nil {
+			return err
+		}
+		// After Put, which refuses what its runtime has.
+		if err := os.MkdirAll(filepath.Join(stateRoot, id), 0o711); err != nil {
 			return err
 		}
 	}

@@ -210,8 +210,8 @@ func (c *testCase) facts(t *testing.T, spec *policy.Spec) *policy.Facts {
 	}
 	facts.SELinux = spec.View().Process.SelinuxLabel != ""
 	if spec.View().Process.ApparmorProfile != "" {
-		facts.AppArmor = policy.AppArmor{Enabled: true, Loaded: func(profile string) bool {
-			return profile == "docker-default" || profile == "cri-containerd.apparmor.d" || profile == "crio-default"
+		facts.AppArmor = policy.AppArmor{Enabled: true, Profiles: func() []string {
+			return []string{"docker-default", "cri-containerd.apparmor.d", "crio-default"}
 		}}
 	}
 	for path, node := range c.Paths {

@@ -1,12 +1,12 @@
 // Command cri asks a container engine, over the CRI, for one pod with one container, as a kubelet
 // would, and takes both away again.
 //
-//	cri [-socket PATH] [-handler NAME] CASE.json
+//	cri [-socket PATH] [-handler NAME] [-keep] CASE.json
 //	cri [-socket PATH] -status
 //
 // A case is {"sandbox": PodSandboxConfig, "container": ContainerConfig, "exec": ["id"]} with the
 // CRI's own field names; "container" and "exec" may be left out. What exec prints goes to stdout.
-// -status prints the engine's conditions, one a line: RuntimeReady true. The exit code is 1, with the engine's own words on stderr, as soon as a call is refused.
+// With -keep a pod that started stays. -status prints the engine's conditions, one a line: RuntimeReady true. The exit code is 1, with the engine's own words on stderr, as soon as a call is refused.
 package main
 
 import (
@@ -29,6 +29,7 @@ func main() {
 	handler := flag.String("handler", "", "runtime handler, as in a RuntimeClass; empty is the engine's default")
 	timeout := flag.Duration("timeout", time.Minute, "give up after this long")
 	status := flag.Bool("status", false, "only print whether the engine is ready")
+	keep := flag.Bool("keep", false, "leave the pod running")
 	flag.Parse()
 	if flag.NArg() != 1 && !*status {
 		fmt.Fprintln(os.Stderr, "cri: name one case file")
@@ -36,13 +37,13 @@ func main() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), *timeout)
 	defer cancel()
-	if err := run(ctx, *socket, *handler, flag.Arg(0), *status); err != nil {
+	if err := run(ctx, *socket, *handler, flag.Arg(0), *status, *keep); err != nil {
 		fmt.Fprintf(os.Stderr, "cri: %v\n", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, socket, handler, file string, status bool) error {
+func run(ctx context.Context, socket, handler, file string, status, keep bool) error {
 	connection, err := grpc.NewClient("unix://"+socket, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		return fmt.Errorf("connect to %s: %w", socket, err)
@@ -56,7 +57,9 @@ func run(ctx context.Context, socket, handler, file string, status bool) error {
 		return errors.Join(err, connection.Close())
 	}
 	p := pod{engine: engine, testCase: c, handler: handler}
-	err = p.live(ctx)
+	if err = p.live(ctx); err == nil && keep {
+		return connection.Close()
+	}
 	return errors.Join(err, p.remove(ctx), connection.Close())
 }
 

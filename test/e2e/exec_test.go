@@ -152,9 +152,9 @@ func TestUpdateIsHeldToTheCeiling(t *testing.T) {
 	n.Policy("10-test.toml", "version = 1\nname = 'test'\nextends = ['baseline']\n[memory]\nmax = '64MiB'\n[cpu]\nmax = 0.5\n[pids]\nmax = 50\n")
 	b := sleeping(t, n)
 	inside := func() string {
-		return b.Do(lab.Runc(t), "exec", b.ID, "sh", "-c", "cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes cpu/cpu.cfs_quota_us pids/pids.max").Stdout
+		return b.Do(lab.Runc(t), "exec", b.ID, "sh", "-c", limit("memory")+"; "+limit("cpu")+"; "+limit("pids")).Stdout
 	}
-	const before = "67108864\n50000\n50\n"
+	const before = "67108864\n50000 100000\n50\n"
 	if got := inside(); got != before {
 		t.Fatalf("after create: %q", got)
 	}
@@ -174,9 +174,9 @@ func TestUpdateIsHeldToTheCeiling(t *testing.T) {
 		{[]string{"--resources", "-"}, `{"pids":{"limit":-1}}`, "runward: ceiling /pids/limit", before},
 		{[]string{"--resources", "-"}, `{"unified":{"memory.max":"max"}}`, "runward: ceiling /unified/memory.max", before},
 		{[]string{"--resources", "-"}, `{"pids":{"limit":5},"pids":{"limit":-1}}`, "runward: the resources to update: line 1, column 21: duplicate key", before},
-		{[]string{"--resources", "-"}, `{"memory":{"limit":33554432}}`, "", "33554432\n50000\n50\n"},
-		{[]string{"--pids-limit", "20"}, "", "", "33554432\n50000\n20\n"},
-		{[]string{"--cpu-quota", "20000"}, "", "", "33554432\n20000\n20\n"},
+		{[]string{"--resources", "-"}, `{"memory":{"limit":33554432}}`, "", "33554432\n50000 100000\n50\n"},
+		{[]string{"--pids-limit", "20"}, "", "", "33554432\n50000 100000\n20\n"},
+		{[]string{"--cpu-quota", "20000"}, "", "", "33554432\n20000 100000\n20\n"},
 	} {
 		if c.args[0] == "--resources" && c.args[1] == file {
 			must(t, os.WriteFile(file, []byte(c.stdin), 0o600))
@@ -188,6 +188,51 @@ func TestUpdateIsHeldToTheCeiling(t *testing.T) {
 		if got := inside(); got != c.after {
 			t.Errorf("%v %s: inside %q, want %q", c.args, c.stdin, got, c.after)
 		}
+	}
+}
+
+// Nor beyond the block I/O and the huge pages that it allowed.
+func TestUpdateIsHeldToDisksAndPages(t *testing.T) {
+	n := lab.NewNode(t)
+	disks, err := os.ReadDir("/sys/dev/block")
+	if err != nil || len(disks) == 0 {
+		t.Skip("no disk: nothing can be throttled")
+	}
+	disk := disks[0].Name()
+	major, minor, _ := strings.Cut(disk, ":")
+	n.Policy("10-test.toml", "version = 1\nname = 'test'\n[io_limits]\nread_bytes = { '"+disk+"' = '1MiB' }\n[hugepages]\n")
+	b := sleeping(t, n)
+	throttled := func() string {
+		return groupFile(t, b, "blkio", "blkio.throttle.read_bps_device", "io.max")
+	}
+	before := throttled()
+	if !strings.HasPrefix(before, disk+" ") || !strings.Contains(before, "1048576") {
+		t.Fatalf("after create: %q", before)
+	}
+	throttle := func(rate string) string {
+		return `{"blockIO":{"throttleReadBpsDevice":[{"major":` + major + `,"minor":` + minor + `,"rate":` + rate + `}]}}`
+	}
+	for _, c := range []struct {
+		args        []string
+		stdin, want string
+	}{
+		{[]string{"--blkio-weight", "501"}, "", "runward: ceiling /blockIO/weight: found a weight of 501, wanted at most 500"},
+		{[]string{"--blkio-weight", "66037"}, "", `runward: update --blkio-weight "66037": want a number`}, // 501 in 16 bits
+		{[]string{"--resources", "-"}, throttle("1048577"), "runward: ceiling /blockIO/throttleReadBpsDevice/0: found a rate of 1048577 bytes read a second of disk " + disk},
+		{[]string{"--resources", "-"}, throttle("0"), "runward: ceiling /blockIO/throttleReadBpsDevice/0: found a rate of unlimited"},
+		{[]string{"--resources", "-"}, `{"hugepageLimits":[{"pageSize":"2MB","limit":2097152}]}`, "runward: ceiling /hugepageLimits/0: found 2MiB in huge pages"},
+		{[]string{"--resources", "-"}, `{"unified":{"io.max":"` + disk + ` rbps=max"}}`, "runward: ceiling /unified/io.max: found "},
+	} {
+		out := b.DoStdin(c.stdin, n.Runward, append(append([]string{"update"}, c.args...), b.ID)...)
+		if out.Code != 1 || !strings.HasPrefix(out.Stderr, c.want) {
+			t.Errorf("%v %s: exit code %d, %q, want %q", c.args, c.stdin, out.Code, out.Stderr, c.want)
+		}
+	}
+	if out := b.DoStdin(throttle("1048576"), n.Runward, "update", "--resources", "-", b.ID); out.Code != 0 {
+		t.Errorf("within: exit code %d, %s", out.Code, out.Stderr)
+	}
+	if after := throttled(); after != before {
+		t.Errorf("%q, was %q", after, before)
 	}
 }
 
@@ -247,6 +292,7 @@ func TestCrunsOwn(t *testing.T) {
 // can change, also where nothing was to be changed.
 func TestExecIsHandedOverSealed(t *testing.T) {
 	n := lab.NewNode(t)
+	n.Policy("10-test.toml", "version = 1\nname = 'test'\n") // the baseline would give it an AppArmor profile, where there is one
 	b := sleeping(t, n)
 	file := filepath.Join(b.Dir, "process.json")
 	const process = `{"user":{"uid":0,"gid":0},"args":["true"],"cwd":"/", "x-kept":1.50}`

@@ -16,6 +16,29 @@ import (
 
 func ptr[T any](v T) *T { return &v }
 
+// disk is the numbers of a disk of this machine's.
+func disk(t *testing.T) string {
+	t.Helper()
+	for line := range strings.Lines(readFile(t, "/proc/partitions")) {
+		if f := strings.Fields(line); len(f) == 4 && f[0] != "major" {
+			return f[0] + " " + f[1]
+		}
+	}
+	t.Fatal("no disk is in /proc/partitions")
+	return ""
+}
+
+// limit is a command that prints what a container's own cgroup holds it to, in
+// the same form for cgroup v1 and v2: of cpu, quota and period.
+func limit(of string) string {
+	v1 := map[string]string{
+		"memory": "cat /sys/fs/cgroup/memory/memory.limit_in_bytes",
+		"cpu":    "echo $(cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us /sys/fs/cgroup/cpu/cpu.cfs_period_us)",
+		"pids":   "cat /sys/fs/cgroup/pids/pids.max",
+	}
+	return "g=/sys/fs/cgroup$(cut -d: -f3 /proc/self/cgroup | tail -n 1); if [ -e /sys/fs/cgroup/cgroup.controllers ]; then cat $g/" + of + ".max; else " + v1[of] + "; fi"
+}
+
 // Each rewrite, shown by the container itself: what it prints under plain
 // runc, and what it prints under runward.
 func TestRewritesTakeHold(t *testing.T) {
@@ -66,22 +89,22 @@ func TestRewritesTakeHold(t *testing.T) {
 			func(s *specs.Spec) {
 				s.Linux.Resources.Devices = []specs.LinuxDeviceCgroup{{Allow: true, Access: "rwm"}}
 			},
-			"mknod /tmp/disk b 253 0 && head -c 1 /tmp/disk 2>&1 >/dev/null && echo read", `^read\n$`, `Operation not permitted`,
+			"mknod /tmp/disk b " + disk(t) + " && head -c 1 /tmp/disk 2>&1 >/dev/null && echo read", `^read\n$`, `Operation not permitted`,
 		},
 		{
 			"memory", "[memory]\nmax = '64MiB'\n",
 			func(s *specs.Spec) { s.Linux.Resources.Memory = &specs.LinuxMemory{Limit: ptr(int64(512 << 20))} },
-			"cat /sys/fs/cgroup/memory/memory.limit_in_bytes", `^536870912\n$`, `^67108864\n$`,
+			limit("memory"), `^536870912\n$`, `^67108864\n$`,
 		},
-		{"memory", "[memory]\ndefault = '32MiB'\n", nil, "cat /sys/fs/cgroup/memory/memory.limit_in_bytes", `^\d{18,}\n$`, `^33554432\n$`},
+		{"memory", "[memory]\ndefault = '32MiB'\n", nil, limit("memory"), `^(\d{18,}|max)\n$`, `^33554432\n$`},
 		{
 			"cpu", "[cpu]\nmax = 0.5\n",
 			func(s *specs.Spec) {
 				s.Linux.Resources.CPU = &specs.LinuxCPU{Quota: ptr(int64(200000)), Period: ptr(uint64(100000))}
 			},
-			"cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us /sys/fs/cgroup/cpu/cpu.cfs_period_us", `^200000\n100000\n$`, `^50000\n100000\n$`,
+			limit("cpu"), `^200000 100000\n$`, `^50000 100000\n$`,
 		},
-		{"pids", "[pids]\nmax = 100\n", nil, "cat /sys/fs/cgroup/pids/pids.max", `^max\n$`, `^100\n$`},
+		{"pids", "[pids]\nmax = 100\n", nil, limit("pids"), `^max\n$`, `^100\n$`},
 		{
 			"rlimits", "[rlimits]\nmax = { nofile = 64 }\n",
 			func(s *specs.Spec) {

@@ -228,6 +228,12 @@ func holdsLimits(t *testing.T, c *lab.Container, got *state.Container) {
 	}
 }
 
+// unified tells whether the node has cgroup v2, and nothing else.
+func unified() bool {
+	_, err := os.Stat("/sys/fs/cgroup/cgroup.controllers")
+	return err == nil
+}
+
 func groupFile(t *testing.T, c *lab.Container, controller, v1, v2 string) string {
 	t.Helper()
 	text, err := os.ReadFile("/sys/fs/cgroup/" + controller + "/" + c.ID + "/" + v1)
@@ -271,7 +277,9 @@ func TestStateFollowsUpdates(t *testing.T) {
 		before := load()
 		do(t, c, lab.Runc(t), "update", tt.flag, tt.value, c.ID)
 		after, want := load(), tt.cpu(before)
-		if after.Ceiling.CPU == nil || want == nil || *after.Ceiling.CPU != *want {
+		// Of a quota that runc has forgotten, a new period leaves nothing on cgroup v2.
+		none := tt.flag != "--pids-limit" && unified()
+		if after.Ceiling.CPU == nil && (want != nil || !none) || after.Ceiling.CPU != nil && (want == nil || *after.Ceiling.CPU != *want) {
 			t.Errorf("%s %s: %v, foretold %v", tt.flag, tt.value, after.Ceiling.CPU, want)
 		}
 	}

@@ -115,7 +115,9 @@ func capture(t *testing.T, dir string) ([]byte, *policy.Facts) {
 	}
 	addHostNamespaces(t, tree, hostNamespaces[filepath.ToSlash(dir)], spec.View())
 	facts.Rootless = filepath.Base(dir) == "rootless"
-	facts.AppArmor = policy.AppArmor{Enabled: true, Loaded: func(string) bool { return true }}
+	facts.AppArmor = policy.AppArmor{Enabled: true, Profiles: func() []string {
+		return []string{"cri-containerd.apparmor.d", "containers-default-0.50.1", "docker-default", "site-web"}
+	}}
 	return raw, facts
 }
 

@@ -1,6 +1,6 @@
 # What the suites share: runward in runc's place where policy only audits, and
-# the comparison of two runs, test by test. Sourced; the caller has set $tree,
-# the project's own, and $work, a directory of its own.
+# the comparison of two runs, test by test. Sourced; the caller has set $work, a
+# directory of its own.
 # shellcheck shell=bash
 
 say() { echo "${0##*/}: $*" >&2; }
@@ -9,15 +9,14 @@ fail() {
 	exit 1
 }
 
-# place: builds runward for $work, in front of the runc that is on the PATH, and
-# makes $work/place, where `runc` is put by `put TARGET`.
+# place TREE RUNC: builds runward from TREE for $work, in front of RUNC, and makes
+# $work/place, where `runc` is put by `put TARGET`.
 place() {
-	runc=$(command -v runc)
-	make --no-print-directory -s -C "$tree" build BINDIR="$work/bin" \
+	make --no-print-directory -s -C "$1" build BINDIR="$work/bin" \
 		SYSCONFDIR="$work/etc" RUNDIR="$work/run" LOGDIR="$work/log" LIBDIR="$work/lib" >"$work/build.log" 2>&1 ||
-		fail "runward cannot be built in $tree: $(tail -n 3 "$work/build.log")"
+		fail "runward cannot be built in $1: $(tail -n 3 "$work/build.log")"
 	mkdir -p "$work/etc/runward/policy.d" "$work/place"
-	printf 'mode = "audit"\n[runtime]\npath = "%s"\n' "$runc" >"$work/etc/runward/runward.toml"
+	printf 'mode = "audit"\n[runtime]\npath = "%s"\n' "$2" >"$work/etc/runward/runward.toml"
 	printf 'version = 1\nname = "test"\nextends = ["restricted"]\n' >"$work/etc/runward/policy.d/10-test.toml"
 }
 put() { ln -sfn "$1" "$work/place/runc"; }

@@ -10,15 +10,29 @@ import (
 // describes it, for example {"sandbox": {...}, "container": {...}, "exec": ["id"]}.
 func (d *Daemon) Pod(request map[string]any) Result {
 	d.t.Helper()
+	return d.pod(request)
+}
+
+// KeepPod is Pod, but leaves one that started until the daemon stops.
+func (d *Daemon) KeepPod(request map[string]any) Result {
+	d.t.Helper()
+	return d.pod(request, "-keep")
+}
+
+func (d *Daemon) pod(request map[string]any, flags ...string) Result {
+	d.t.Helper()
 	client := d.PodClient()
 	file := filepath.Join(d.dir, Name()+".json")
 	write(d.t, file, encode(d.t, request), 0o600)
-	return Try(d.t, "", nil, client, "-socket", d.Socket, "-handler", Handler, file)
+	return Try(d.t, "", nil, client, append(append([]string{"-socket", d.Socket, "-handler", Handler}, flags...), file)...)
 }
 
 // PodClient builds test/cri and returns the program's path.
 func (d *Daemon) PodClient() string {
 	d.t.Helper()
+	if built := Built(); built != "" {
+		return filepath.Join(built, "bin/cri")
+	}
 	client := filepath.Join(d.dir, "cri")
 	if matches, err := filepath.Glob(client); err != nil || matches == nil {
 		_, here, _, _ := runtime.Caller(0)

@@ -33,8 +33,10 @@ func Docker(t testing.TB, runtime string) *Engine {
 	}
 	command := exec.Command(Tool(t, "dockerd"), "--config-file", config, "--host", "unix://"+d.socket,
 		"--data-root", filepath.Join(d.dir, "data"), "--exec-root", filepath.Join(d.dir, "exec"), "--pidfile", filepath.Join(d.dir, "pid"),
-		"--iptables=false", "--bridge=none", "--cgroup-parent", "/"+d.group, "--add-runtime", "runward="+runtime,
-		"--oom-score-adjust=0") // lowering its own needs CAP_SYS_RESOURCE
+		"--iptables=false", "--bridge=none", "--cgroup-parent", "/"+d.group, "--exec-opt", "native.cgroupdriver=cgroupfs", "--add-runtime", "runward="+runtime)
+	if out := Try(t, "", nil, command.Path, "--help"); strings.Contains(out.Stdout, "--oom-score-adjust") {
+		command.Args = append(command.Args, "--oom-score-adjust=0") // older ones lower their own, which needs CAP_SYS_RESOURCE
+	}
 	command.Stdout, command.Stderr = log, log
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	if err := command.Start(); err != nil {

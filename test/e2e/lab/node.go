@@ -23,6 +23,9 @@ type Node struct {
 // policies, the embedded baseline, the distribution's runc.
 func NewNode(t testing.TB) *Node {
 	t.Helper()
+	if built := Built(); built != "" {
+		return builtNode(t, built)
+	}
 	n := &Node{Dir: Dir(t), t: t}
 	// The tests' directories are below /tmp; a sticky one above is fine for runward too.
 	_, here, _, _ := runtime.Caller(0)
@@ -35,6 +38,36 @@ func NewNode(t testing.TB) *Node {
 		if err := os.MkdirAll(n.path(dir), 0o755); err != nil {
 			t.Fatal(err)
 		}
+	}
+	return n
+}
+
+// Built is where the programs under test were built for, where there is no Go to
+// build them: bin has them, and what stands beside it is the one node's. Empty:
+// they are built here.
+func Built() string { return os.Getenv("RUNWARD_E2E_BUILT") }
+
+// builtNode is the node that the programs were built for, as freshly installed.
+func builtNode(t testing.TB, dir string) *Node {
+	t.Helper()
+	n := &Node{Dir: dir, t: t, Runward: filepath.Join(dir, "bin/runward"), Ctl: filepath.Join(dir, "bin/runwardctl")}
+	clear := func() {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			if e.Name() != "bin" {
+				if err := os.RemoveAll(n.path(e.Name())); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	clear()
+	t.Cleanup(clear)
+	if err := os.MkdirAll(n.path("etc/runward/policy.d"), 0o755); err != nil {
+		t.Fatal(err)
 	}
 	return n
 }
