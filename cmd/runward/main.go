@@ -11,9 +11,10 @@ package main
 import (
 	"os"
 
+	"github.com/runward/runward/internal/inherit"
 	"github.com/runward/runward/shim"
 )
 
 func main() {
-	os.Exit(shim.Main(os.Args, os.Environ(), ignored))
+	os.Exit(shim.Main(os.Args, os.Environ(), inherit.Ignored, nil))
 }

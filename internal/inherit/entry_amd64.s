@@ -1,7 +1,7 @@
 #include "textflag.h"
 
 // runward_entry is the program's ELF entry point. It asks the kernel for every
-// signal's action, notes in ·ignored which are SIG_IGN, and goes on to Go's own
+// signal's action, notes in ·Ignored which are SIG_IGN, and goes on to Go's own
 // entry point with the registers and the stack as it found them.
 TEXT runward_entry(SB), NOSPLIT|NOFRAME, $0
 	MOVQ	DX, R14			// what the kernel left for the runtime's atexit
@@ -28,7 +28,7 @@ next:
 	INCQ	R13
 	CMPQ	R13, $64
 	JLE	loop
-	MOVQ	R12, ·ignored(SB)
+	MOVQ	R12, ·Ignored(SB)
 	ADDQ	$64, SP
 	MOVQ	R14, DX
 	JMP	_rt0_amd64_linux(SB)
