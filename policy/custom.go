@@ -62,71 +62,100 @@ func (c *Custom) same(o *Custom) bool {
 // asked is a custom rule with the policies that ask for it.
 type asked struct {
 	*Custom
-	by   []string
-	used []*Exception // that speak of it
-	held bool         // a policy asks for it without an exception that holds
+	by []string
+}
+
+// askedBy gives the policies' custom rules, each once.
+func askedBy(policies []*Policy) []*asked {
+	var all []*asked
+	for _, p := range policies {
+	next:
+		for i := range p.Custom {
+			for _, have := range all {
+				if have.same(&p.Custom[i]) {
+					have.by = append(have.by, p.Name)
+					continue next
+				}
+			}
+			all = append(all, &asked{&p.Custom[i], []string{p.Name}})
+		}
+	}
+	return all
 }
 
 // runCustom judges what all other rules have left of the container.
 func (e *Eval) runCustom(policies []*Policy) {
-	var all []*asked
-	for _, p := range policies {
-		for i := range p.Custom {
-			c := &p.Custom[i]
-			if !c.judges(e.Facts.Verb) {
-				continue
-			}
-			var a *asked
-			for _, have := range all {
-				if have.same(c) {
-					a = have
-				}
-			}
-			if a == nil {
-				a = &asked{Custom: c}
-				all = append(all, a)
-			}
-			waived := false
-			for _, x := range e.exceptions(c.ID, p.Name, policies) {
-				a.used = append(a.used, x)
-				waived = waived || !x.ended(e.Facts)
-			}
-			a.by, a.held = append(a.by, p.Name), a.held || !waived
+	for _, a := range askedBy(policies) {
+		if !a.judges(e.Facts.Verb) {
+			continue
 		}
-	}
-	for _, a := range all {
-		e.judgeCustom(a)
+		if f, holds := e.judgeCustom(a); holds {
+			e.rule, e.policies, e.action = &Rule{ID: a.ID}, f.Policy, a.Action
+			e.exceptCustom(a, f, policies)
+		}
 	}
 }
 
-func (e *Eval) judgeCustom(a *asked) {
-	f := Finding{
-		Rule: a.ID, Policy: strings.Join(a.by, "+"), Hint: a.Hint,
-		Found: a.Message, Wanted: "a container for which this does not hold: " + a.When,
+// judgeCustom evaluates the rule. What cannot be evaluated counts as found.
+func (e *Eval) judgeCustom(a *asked) (f Finding, holds bool) {
+	f = Finding{
+		Policy: strings.Join(a.by, "+"), Found: a.Message, Hint: a.Hint,
+		Wanted: "a container for which this does not hold: " + a.short(),
 	}
-	holds, err := false, error(nil)
+	if f.Hint == "" {
+		f.Hint = "ask the node's administrator for an exception from the rule"
+	}
 	if a.Match == nil {
-		holds, f.Found, f.Hint = true, "a custom rule that this program cannot evaluate", "install the whole of runward, in one version"
-	} else if holds, err = a.Match(e.Spec, e.Facts); err != nil {
-		holds, f.Found = true, "what the rule cannot judge: "+err.Error()
-		f.Hint = "ask the administrator to mend the rule's expression"
+		f.Found, f.Hint = "a custom rule that this program cannot evaluate", "install the whole of runward, in one version"
+		return f, true
 	}
-	if !holds {
-		return
+	holds, err := a.Match(e.Spec, e.Facts)
+	if err != nil {
+		f.Found, f.Hint = "what the rule cannot judge: "+err.Error(), "ask the administrator to mend the rule's expression"
+		return f, true
 	}
-	e.rule, e.policies, e.action = &Rule{ID: a.ID}, f.Policy, a.Action
-	if a.held {
+	return f, holds
+}
+
+// short is the expression on one line, cut where it is long.
+func (c *Custom) short() string {
+	const most = 200
+	line := strings.Join(strings.Fields(c.When), " ")
+	if len(line) <= most {
+		return line
+	}
+	cut := most
+	for cut > 0 && line[cut]&0xc0 == 0x80 { // within a character
+		cut--
+	}
+	return line[:cut] + "..."
+}
+
+// exceptCustom denies unless exceptions waive the rule for every policy that
+// asks for it, and records what they let pass or, being over, would have.
+func (e *Eval) exceptCustom(a *asked, f Finding, policies []*Policy) {
+	held := false
+	var used []*Exception
+	for _, name := range a.by {
+		waived := false
+		for _, x := range e.exceptions(a.ID, name, policies) {
+			used = append(used, x)
+			waived = waived || !x.ended(e.Facts)
+		}
+		held = held || !waived
+	}
+	if held {
 		e.Deny(f)
 	}
-	for _, x := range a.used {
-		done := Excepted
-		if x.ended(e.Facts) {
-			done = Expired
+	for _, x := range used {
+		if x.ended(e.Facts) != held {
+			continue
 		}
-		if a.held == (done == Expired) { // else it made no difference
-			f.Done, f.Because = done, x.Reason
-			e.record(f)
-			return
+		f.Done, f.Because = Excepted, x.Reason
+		if held {
+			f.Done = Expired
 		}
+		e.record(f)
+		return
 	}
 }

@@ -107,10 +107,10 @@ func (e *explanation) loadPolicies() error {
 	}
 	var err error
 	if len(names) > 0 {
-		e.set, err = policyfile.LoadNamed(e.cfg.Sources(), names, rules.All)
+		e.set, err = policyfile.LoadNamed(sources(e.cfg), names, rules.All)
 		e.note("decided by what --policy or --profile names, not by the node's policies")
 	} else {
-		e.set, err = policyfile.Load(e.cfg.Sources(), rules.All)
+		e.set, err = policyfile.Load(sources(e.cfg), rules.All)
 	}
 	if err != nil {
 		return configuration(err)

@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/runward/runward/internal/config"
+	"github.com/runward/runward/internal/customrule"
 	"github.com/runward/runward/internal/policycases"
 	"github.com/runward/runward/policy/rules"
 )
@@ -57,7 +58,7 @@ func (a *app) runPolicyTest(names []string) error {
 		if err != nil {
 			return configuration(err)
 		}
-		results, err := file.Run(rules.All)
+		results, err := file.Run(rules.All, customrule.Compile)
 		if err != nil {
 			return configuration(err)
 		}

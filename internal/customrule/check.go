@@ -27,6 +27,8 @@ func restrict(when string, root ast.Node) error {
 	return r.err
 }
 
+const nothingIsNil = `nothing here is nil: what config.json does not have reads as 0, false, "" or empty; ask has(...), or compare with that`
+
 type restricter struct {
 	when string
 	err  *policy.WhenError
@@ -46,7 +48,7 @@ func (r *restricter) Visit(node *ast.Node) {
 			r.refuse(n, "$env: write the names themselves, such as spec or engine")
 		}
 	case *ast.NilNode:
-		r.refuse(n, `nothing here is nil: what config.json does not have reads as 0, false, "" or empty; ask has(...), or compare with that`)
+		r.refuse(n, nothingIsNil)
 	case *ast.BytesNode, *ast.MapNode:
 		r.refuse(n, "only text, numbers, true, false and lists of them can be written here")
 	case *ast.BinaryNode:
@@ -71,11 +73,26 @@ func (r *restricter) Visit(node *ast.Node) {
 	}
 }
 
+// required makes ?. the same as a dot: nothing is nil. To expr's machine an
+// empty list is.
+type required struct{}
+
+func (required) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.ChainNode:
+		*node = n.Node
+	case *ast.MemberNode:
+		n.Optional = false
+	}
+}
+
 func (r *restricter) operator(n *ast.BinaryNode) {
 	left, right := kindOf(n.Left), kindOf(n.Right)
 	switch n.Operator {
 	case "..":
 		r.refuse(n, "ranges are not known here")
+	case "??":
+		r.refuse(n, nothingIsNil)
 	case "==", "!=":
 		for _, k := range [...]reflect.Kind{left, right} {
 			switch k {
@@ -236,11 +253,22 @@ func plain(msg string) string {
 		}
 		return plain(msg[:i] + "object" + msg[end:])
 	}
-	return strings.NewReplacer("[]interface {}", "list", "[]string", "list of strings", "[]int", "list of numbers", "[]object", "list of objects",
-		"map[string]string", "object of strings", "map[string]object", "object of objects", "mismatched type", "wrong type").Replace(msg)
+	return strings.NewReplacer("[]interface {}", "list", "[]string", "list of texts", "[]int", "list of numbers", "[]object", "list of objects",
+		"map[string]string", "object of texts", "map[string]object", "object of objects", "mismatched type", "wrong type").Replace(msg)
 }
 
-func typeName(t reflect.Type) string { return plain(t.String()) }
+// typeName is a type as the author of an expression knows it.
+func typeName(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "text"
+	case reflect.Bool:
+		return "boolean"
+	case reflect.Int, reflect.Float64:
+		return "number"
+	}
+	return plain(t.String())
+}
 
 func firstLine(s string) string {
 	line, _, _ := strings.Cut(s, "\n")

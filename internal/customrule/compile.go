@@ -45,6 +45,7 @@ func compile(when string, environment any) (*vm.Program, error) {
 	if err != nil {
 		return nil, worded(when, err)
 	}
+	ast.Walk(&tree.Node, required{})
 	if _, err := checker.Check(tree, config); err != nil {
 		if known := unknownName(when, tree.Node, config); known != nil {
 			return nil, known

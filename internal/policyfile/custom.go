@@ -47,11 +47,14 @@ func (p *parser) custom(i int, r *customRule, out *policy.Policy) error {
 	case r.Message == "":
 		return at("message", `it has no message: write message = "..."; whoever is refused reads "found " and then this`)
 	}
-	if err := readable(r.Message); err != nil {
-		return at("message", err.Error())
-	}
-	if err := readable(r.Hint); err != nil {
-		return at("hint", err.Error())
+	for _, text := range [...]struct{ key, words string }{{"message", r.Message}, {"hint", r.Hint}, {"when", r.When}} {
+		err := unmistaken(text.words)
+		if text.key != "when" && err == nil {
+			err = oneLine(text.words)
+		}
+		if err != nil {
+			return at(text.key, err.Error())
+		}
 	}
 	switch r.Action {
 	case "", "deny":
@@ -130,15 +133,20 @@ func customID(id string) bool {
 	return strings.Trim(id, "-") == id && strings.Contains(id, "-") && len(id) <= 64
 }
 
-// readable tells whether engines pass the words on as they are: they show one
-// line, and take some words for errors of their own.
-func readable(s string) error {
+// oneLine tells whether words fit into the line that engines show.
+func oneLine(s string) error {
 	if len(s) > maxMessage {
 		return errors.New("longer than " + strconv.Itoa(maxMessage) + " bytes")
 	}
 	if strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }) {
 		return errors.New("want one line, without control characters")
 	}
+	return nil
+}
+
+// unmistaken tells whether engines pass the words on as they are: some they
+// take for errors of their own. Refusals have the expression too.
+func unmistaken(s string) error {
 	for _, words := range [...]string{
 		"permission denied", "no such file or directory", "executable file not found", "operation not permitted",
 		"no such process", "container not running", "invalid process", "does not exist",
