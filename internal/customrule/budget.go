@@ -23,11 +23,12 @@ const fullBudget = 400_000_000
 var errBudget = &failure{"the expression would take too long on a config.json with such long lists or strings"}
 
 const (
-	perCall    = 2400 // a call that charges
-	perNode    = 480  // an operation of the machine
+	perCall    = 1200 // a call that charges
+	perNode    = 240  // an operation of the machine
 	perElement = 1200 // of a list that is searched
-	perByte    = 32   // of a string that is taken apart or put together
-	perLook    = 2    // of a string that is compared
+	perByte    = 32   // of a string that is searched, or put to another
+	perPart    = 128  // of a string that is taken apart or rewritten
+	perLook    = 4    // of a string that is compared
 )
 
 // spend is the function of every charge: spend(budget, value, per) charges per
@@ -124,7 +125,7 @@ func meterBuiltin(n *ast.BuiltinNode) {
 		return
 	}
 	for i, arg := range n.Arguments {
-		n.Arguments[i] = charged(arg, perByte)
+		n.Arguments[i] = charged(arg, perPart)
 	}
 }
 
@@ -138,7 +139,7 @@ func perTurn(list ast.Node, body *ast.PredicateNode) int {
 	if t := list.Type(); t != nil && t.Kind() == reflect.Slice {
 		size = int(t.Elem().Size())
 	}
-	return perElement + int(n)*perNode + size*16
+	return perElement + int(n)*perNode + size*4
 }
 
 type counter int

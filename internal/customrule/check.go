@@ -61,6 +61,9 @@ func (r *restricter) Visit(node *ast.Node) {
 		if !slices.Contains(builtins, n.Name) { // its syntax cannot be switched off
 			r.refuse(n, unknown("function", n.Name, callable()))
 		}
+		if n.Name == "trim" && len(n.Arguments) != 1 {
+			r.refuse(n, "trim takes a text alone, and takes white space from both of its ends")
+		}
 	case *ast.PredicateNode:
 		return // it has the type of a function
 	}
@@ -237,7 +240,7 @@ func worded(when string, err error) error {
 	var at *file.Error
 	if !errors.As(err, &at) {
 		if _, found, ok := strings.Cut(err.Error(), "expected bool, but got "); ok {
-			return &policy.WhenError{Msg: "the expression must be true or false, and this is " + plain(firstLine(found)) + ": compare it"}
+			return &policy.WhenError{Msg: "the expression must be true or false, and this one is of the type " + plain(firstLine(found)) + ": compare it"}
 		}
 		return &policy.WhenError{Msg: plain(firstLine(err.Error()))}
 	}

@@ -27,7 +27,7 @@ func Functions() []Named {
 		{"count sum len", "number", "count(list, condition), sum(list, number), len(list, object or text)"},
 		{"lower upper trim trimPrefix trimSuffix", "text", "of text"},
 		{"hasPrefix hasSuffix", "boolean", "of text, as the operators startsWith, endsWith, contains and matches \"regular expression\""},
-		{"split join", "list, text", "split(text, \",\"), join(list, \",\")"},
+		{"split", "list", "split(text, \",\")"},
 		{"abs min max", "number", "of numbers"},
 	}
 	for _, f := range functions {

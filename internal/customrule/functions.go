@@ -14,7 +14,7 @@ import (
 // order, nothing that grows faster than it is charged for.
 var builtins = []string{
 	"all", "any", "none", "one", "filter", "map", "count", "sum", "len",
-	"lower", "upper", "trim", "trimPrefix", "trimSuffix", "hasPrefix", "hasSuffix", "split", "join",
+	"lower", "upper", "trim", "trimPrefix", "trimSuffix", "hasPrefix", "hasSuffix", "split",
 	"abs", "min", "max",
 }
 
@@ -53,7 +53,7 @@ var functions = [...]function{
 		[]reflect.Type{nil}, reflect.TypeFor[[]string](),
 		func(b *budget, args []any) (any, error) {
 			v := reflect.ValueOf(args[0])
-			if b.charge(int64(v.Len()), perElement); b.left < 0 {
+			if b.charge(int64(v.Len()), 2*perElement); b.left < 0 {
 				return nil, errBudget
 			}
 			keys := make([]string, 0, v.Len())
@@ -62,6 +62,25 @@ var functions = [...]function{
 			}
 			slices.Sort(keys)
 			return keys, nil
+		},
+	},
+	{
+		"join", `join(list, ","): the texts of a list, with text between them`,
+		[]reflect.Type{nil, reflect.TypeFor[string]()}, reflect.TypeFor[string](),
+		func(b *budget, args []any) (any, error) {
+			list, err := stringsOf(args[0])
+			if err != nil {
+				return nil, err
+			}
+			size := len(args[1].(string)) * len(list)
+			for _, s := range list {
+				size += len(s)
+			}
+			b.charge(int64(len(list)), perElement)
+			if b.charge(int64(size), perByte); b.left < 0 {
+				return nil, errBudget
+			}
+			return strings.Join(list, args[1].(string)), nil
 		},
 	},
 	{
@@ -85,6 +104,8 @@ func (f *function) validate(args []reflect.Type) (reflect.Type, error) {
 		switch {
 		case f.name == "keys" && (args[i].Kind() != reflect.Map || args[i].Key().Kind() != reflect.String):
 			return f.out, errors.New("keys takes an object such as spec.annotations, found " + typeName(args[i]))
+		case f.name == "join" && want == nil && args[i] != reflect.TypeFor[[]string]() && args[i] != reflect.TypeFor[[]any]():
+			return f.out, errors.New("join takes a list of texts, found " + typeName(args[i]))
 		case want != nil && args[i] != want:
 			return f.out, errors.New(f.name + " takes " + typeName(want) + ", found " + typeName(args[i]))
 		}
@@ -116,6 +137,24 @@ func present(v reflect.Value) bool {
 		return false
 	}
 	return v.IsValid() && !v.IsZero()
+}
+
+// stringsOf are the elements of a list, which filter and map make one of
+// anything.
+func stringsOf(list any) ([]string, error) {
+	if all, ok := list.([]string); ok {
+		return all, nil
+	}
+	elements, _ := list.([]any)
+	all := make([]string, len(elements))
+	for i, e := range elements {
+		s, ok := e.(string)
+		if !ok {
+			return nil, &failure{"join() was given a list of other things than text"}
+		}
+		all[i] = s
+	}
+	return all, nil
 }
 
 func plural(n int, what string) string {
