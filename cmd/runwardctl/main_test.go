@@ -32,6 +32,7 @@ func inWorkDirectory() {
 	config.RunDir = filepath.Join(work, "run")
 	config.LogDir = filepath.Join(work, "log")
 	config.LibDir = filepath.Join(work, "lib")
+	config.LibExecDir = filepath.Join(work, "libexec")
 	config.RuntimePaths = []string{filepath.Join(work, "bin", "runc")}
 }
 

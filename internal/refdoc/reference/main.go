@@ -119,7 +119,7 @@ func rule(b *bytes.Buffer, r *policy.Rule, cases string) error {
 // custom describes custom rules, and shows every case whose name begins with
 // "example".
 func custom(b *bytes.Buffer, cases string) error {
-	b.WriteString(strings.TrimLeft(customText, "\n"))
+	b.WriteString(customText)
 	for _, list := range []struct {
 		title string
 		names []customrule.Named
