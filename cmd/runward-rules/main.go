@@ -10,12 +10,16 @@ package main
 
 import (
 	"os"
+	"runtime"
 
 	"github.com/runward/runward/internal/customrule"
 	"github.com/runward/runward/internal/inherit"
 	"github.com/runward/runward/shim"
 )
 
+// As in runward.
+func init() { runtime.LockOSThread() }
+
 func main() {
-	os.Exit(shim.Main(os.Args, os.Environ(), inherit.Ignored, customrule.Compile))
+	os.Exit(shim.Main(os.Args, inherit.Environment(), inherit.Ignored, customrule.Compile))
 }

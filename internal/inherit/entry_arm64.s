@@ -28,5 +28,29 @@ next:
 	MOVD	$·Ignored(SB), R4
 	MOVD	R20, (R4)
 	ADD	$64, RSP
+
+	SUB	$16, RSP		// argc, argv and its NULL move down by two words
+	ADD	$16, RSP, R5
+	MOVD	RSP, R6
+	MOVD	(R5), R4
+	ADD	$2, R4
+copy:
+	MOVD.P	8(R5), R7
+	MOVD.P	R7, 8(R6)
+	SUB	$1, R4
+	CBNZ	R4, copy
+	MOVD	$·environment(SB), R4
+	MOVD	R5, (R4)		// the first variable; the gap is before it
+	MOVD	$oneProcessor<>(SB), R4
+	MOVD	R4, (R6)
+	MOVD	$noZone<>(SB), R4
+	MOVD	R4, 8(R6)
+
 	MOVD	R19, R0
 	JMP	_rt0_arm64_linux(SB)
+
+DATA oneProcessor<>+0(SB)/8, $"GOMAXPRO"
+DATA oneProcessor<>+8(SB)/4, $"CS=1"
+GLOBL oneProcessor<>(SB), RODATA, $16
+DATA noZone<>+0(SB)/3, $"TZ="
+GLOBL noZone<>(SB), RODATA, $8

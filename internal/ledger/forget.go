@@ -71,7 +71,7 @@ func Sweep(dir string, now time.Time, most int) (int, error) {
 		return 0, err
 	}
 	removed := 0
-	start := int(now.UnixNano()/1000) % max(len(files), 1)
+	start := int(uint64(now.UnixNano()/1000) % uint64(max(len(files), 1))) // unsigned: a clock may be before 1970
 	for i := range min(most, len(files)) {
 		name := files[(start+i)%len(files)].Name()
 		var st unix.Stat_t

@@ -117,6 +117,39 @@ func inspect(t *testing.T, b *lab.Container, program, verb string) seen {
 	return s
 }
 
+// The environment, entry by entry, as it was given: Go's own view of it forgets
+// the second of two variables of one name, and runward's own Go is told two
+// things through it that are nobody else's business.
+func TestRuntimeInheritsEnvironment(t *testing.T) {
+	n := lab.NewNode(t)
+	n.Settings("[runtime]\npath = '/usr/bin/env'\n") // with no arguments, it prints its environment
+	for _, env := range [][]string{
+		{},
+		{"A=1", "A=2", "B=", "=x", "ODD", "", "C=a=b\nc"},
+		{"TZ=Europe/Berlin", "GOMAXPROCS=7"},
+		{"GOMAXPROCS=7", "GOMAXPROCS=8", "TZ="},
+	} {
+		r, w, err := os.Pipe()
+		must(t, err)
+		// os/exec would leave out the second of two as well.
+		p, err := os.StartProcess(n.Runward, []string{n.Runward, "-0"}, &os.ProcAttr{Env: env, Files: []*os.File{nil, w, w}})
+		must(t, err)
+		must(t, w.Close())
+		out, err := io.ReadAll(r)
+		must(t, err)
+		must(t, r.Close())
+		state, err := p.Wait()
+		must(t, err)
+		want := ""
+		for _, entry := range env {
+			want += entry + "\x00"
+		}
+		if string(out) != want || !state.Success() {
+			t.Errorf("%s:\n got %q\nwant %q", state, out, want)
+		}
+	}
+}
+
 // Ignored signals and limits: a Go program changes its own, so a shell reports.
 func TestRuntimeInheritsSignalsAndLimits(t *testing.T) {
 	n := lab.NewNode(t)

@@ -239,7 +239,7 @@ func (w *watched) await(t testing.TB, text string) {
 		select {
 		case <-grew:
 		case <-end:
-			t.Fatalf("%q was not printed, but %q", text, w.String())
+			t.Fatalf("%q was not printed, but %.200q", text, w.String())
 		}
 	}
 }

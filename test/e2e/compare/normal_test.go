@@ -35,7 +35,8 @@ var normals = []normalisation{
 	{"snapshot", "containerd numbers them", "", `/snapshots/\d+/`, "/snapshots/<n>/"},
 	{"task", "pids, and columns as wide as they are", "tasks list", ` +(\d+ +)?`, " "},
 	{"task's processes", "pids, and columns as wide as they are", "tasks ps", `(?m)^(PID|\d+) +`, "<pid> "},
-	{"metrics", "what a container has used so far", "tasks metrics", ` +(\d+|\[[\d ]+\]) *`, " <n>"},
+	{"metrics", "what a container has used so far, and columns as wide as that", "tasks metrics", ` +(?:(?:\d+|\[[\d ]*\]) *)?`, " "},
+	{"labels", "runc makes a list of the annotations, in Go's order of a map: it is sorted", "", "", ""},
 	{"closed stdio", "Go opens /dev/null where descriptor 0, 1 or 2 is closed, since 1.21; runc built with an older one goes on without. No session closes them", "", "", ""},
 	{"debug order", "two processes log at once: the lines are sorted", "debug", "", ""},
 	{"keyring", "a key lives on for a moment after its container, so that one is named afresh each time", "", `-key\d+`, "-key<n>"},
@@ -64,10 +65,27 @@ func normal(verb, what, text string) string {
 			text = compiled[i].ReplaceAllString(text, n.with)
 		}
 	}
+	text = sortLabels(text)
 	if verb == "debug" { // two processes log at once
 		lines := strings.Split(text, "\n")
 		slices.Sort(lines)
 		text = strings.Join(lines, "\n")
 	}
 	return text
+}
+
+// sortLabels puts the labels of runc's state.json in order.
+func sortLabels(text string) string {
+	const begin, end = `"labels":["`, `"]`
+	head, rest, found := strings.Cut(text, begin)
+	if !found {
+		return text
+	}
+	labels, tail, found := strings.Cut(rest, end)
+	if !found {
+		return text
+	}
+	all := strings.Split(labels, `","`)
+	slices.Sort(all)
+	return head + begin + strings.Join(all, `","`) + end + sortLabels(tail)
 }
