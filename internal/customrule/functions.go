@@ -30,12 +30,14 @@ type function struct {
 var functions = [...]function{
 	{
 		"has", "has(x): x is there and not empty, 0 or false; an object is there when anything in it is",
-		[]reflect.Type{nil}, reflect.TypeFor[bool](),
+		[]reflect.Type{nil},
+		reflect.TypeFor[bool](),
 		func(_ *budget, args []any) (any, error) { return present(reflect.ValueOf(args[0])), nil },
 	},
 	{
 		"glob", `glob(text, "pattern"): as in selectors, * is anything but /, ** anything, ? one character but /`,
-		[]reflect.Type{reflect.TypeFor[string](), reflect.TypeFor[string]()}, reflect.TypeFor[bool](),
+		[]reflect.Type{reflect.TypeFor[string](), reflect.TypeFor[string]()},
+		reflect.TypeFor[bool](),
 		func(b *budget, args []any) (any, error) {
 			text, pattern := args[0].(string), args[1].(string)
 			per := int64(perByte + len(pattern))
@@ -50,7 +52,8 @@ var functions = [...]function{
 	},
 	{
 		"keys", "keys(object): the keys of annotations, sysctls and the like, sorted",
-		[]reflect.Type{nil}, reflect.TypeFor[[]string](),
+		[]reflect.Type{nil},
+		reflect.TypeFor[[]string](),
 		func(b *budget, args []any) (any, error) {
 			v := reflect.ValueOf(args[0])
 			if b.charge(int64(v.Len()), 2*perElement); b.left < 0 {
@@ -66,7 +69,8 @@ var functions = [...]function{
 	},
 	{
 		"join", `join(list, ","): the texts of a list, with text between them`,
-		[]reflect.Type{nil, reflect.TypeFor[string]()}, reflect.TypeFor[string](),
+		[]reflect.Type{nil, reflect.TypeFor[string]()},
+		reflect.TypeFor[string](),
 		func(b *budget, args []any) (any, error) {
 			list, err := stringsOf(args[0])
 			if err != nil {
@@ -85,7 +89,8 @@ var functions = [...]function{
 	},
 	{
 		"int", "int(text): a whole number; text that is none fails, and the rule holds",
-		[]reflect.Type{reflect.TypeFor[string]()}, reflect.TypeFor[int](),
+		[]reflect.Type{reflect.TypeFor[string]()},
+		reflect.TypeFor[int](),
 		func(_ *budget, args []any) (any, error) {
 			n, err := strconv.Atoi(args[0].(string))
 			if err != nil {
