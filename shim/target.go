@@ -65,6 +65,7 @@ func (c *call) collect(bundle string, annotations map[string]string) *policy.Fac
 		TrustedAnnotations: c.cfg.Trust.Annotations, TrustedLabels: c.cfg.Trust.Labels,
 	})
 	f.Verb, f.Flags = c.inv.Verb, c.flags()
+	f.RuntimeVersion = func() policy.RuntimeVersion { return realruntime.Version(c.runtime) }
 	return f
 }
 

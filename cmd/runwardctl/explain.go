@@ -226,6 +226,7 @@ func (e *explanation) facts() *policy.Facts {
 		Annotations:        e.spec.View().Annotations,
 		TrustedAnnotations: e.cfg.Trust.Annotations, TrustedLabels: e.cfg.Trust.Labels,
 	}, e.flags.engine)
+	facts.RuntimeVersion = runtimeVersion(runtime)
 	e.Engine, e.Identity = facts.Engine, facts.Identity
 	switch {
 	case e.flags.engine != "":
@@ -242,6 +243,19 @@ func (e *explanation) facts() *policy.Facts {
 		e.note("user " + strconv.Itoa(os.Geteuid()) + " is not the host's root: this is what a rootless runward of this user would decide")
 	}
 	return facts
+}
+
+// runtimeVersion asks the real runtime, as the wrapper does.
+func runtimeVersion(path string) func() policy.RuntimeVersion {
+	return func() policy.RuntimeVersion {
+		if path == "" {
+			return policy.RuntimeVersion{Err: "there is no runtime"}
+		}
+		if err := realruntime.Safe("the real runtime "+path, path); err != nil {
+			return policy.RuntimeVersion{Err: err.Error()}
+		}
+		return realruntime.Version(path)
+	}
 }
 
 // wrapper is where runward is: beside this program. The real runtime must not

@@ -14,6 +14,7 @@ import (
 	"github.com/runward/runward/internal/host"
 	"github.com/runward/runward/internal/ledger"
 	"github.com/runward/runward/internal/oci"
+	"github.com/runward/runward/internal/realruntime"
 	"github.com/runward/runward/internal/receipts"
 	"github.com/runward/runward/internal/replay"
 	"github.com/runward/runward/policy"
@@ -160,7 +161,9 @@ func (r *replayer) judge(e *ledger.Entry) replay.Container {
 		Annotations:        spec.View().Annotations,
 		TrustedAnnotations: r.cfg.Trust.Annotations, TrustedLabels: r.cfg.Trust.Labels,
 	}, e.Engine)
-	facts.Engine, facts.Identity = e.Engine, e.Identity // as they were proven then
+	facts.Engine, facts.Identity = e.Engine, e.Identity         // as they were proven then
+	runtime, _ := realruntime.Find(r.cfg, e.Handler, wrapper()) // without one, a rule that asks for its version says so
+	facts.RuntimeVersion = runtimeVersion(runtime)
 	c.Judge(r.set, rules.All, spec, facts)
 	return c
 }

@@ -37,7 +37,7 @@ var arrows = []struct {
 	{"internal/policyfile", []string{"policy", "policy/profiles", "internal/tomlfile", "internal/owner", "internal/nearest"}},
 	{"internal/builtin", []string{"policy", "policy/rules"}},
 	{"internal/config", []string{"policy", "internal/policyfile", "internal/tomlfile", "internal/owner", "internal/nearest"}},
-	{"internal/realruntime", []string{"internal/config", "internal/owner"}},
+	{"internal/realruntime", []string{"policy", "internal/config", "internal/owner"}},
 
 	// What only runward-rules, runwardctl and the generators have.
 	{"internal/customrule", []string{"policy", "internal/nearest"}},
