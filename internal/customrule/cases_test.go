@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -56,6 +57,54 @@ func TestCases(t *testing.T) {
 	if *update {
 		if err := os.WriteFile("custom.txtar", txtar.Format(archive), 0o644); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// Whatever a container is given, one more custom rule takes it all or nothing:
+// it denies, or changes nothing that another policy decided.
+func TestOneMoreRuleNeverWidens(t *testing.T) {
+	archive, err := txtar.ParseFile("custom.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	with := func(when, action string) *policy.Policy {
+		return parse(t, "more.toml", "version = 1\nname = 'more'\n[[rule]]\nid = 'one-more'\nmessage = 'm'\non = ['create', 'exec']\naction = '"+action+"'\nwhen = '"+when+"'\n")
+	}
+	set, facts, name := policy.Set{}, []byte(nil), ""
+	var config []byte
+	for _, f := range archive.Files {
+		folder, file, _ := strings.Cut(f.Name, "/")
+		if folder != name {
+			set, facts, name = policy.Set{}, nil, folder
+		}
+		switch {
+		case path.Ext(file) == ".toml":
+			set.Policies = append(set.Policies, parse(t, file, string(f.Data)))
+			continue
+		case file == "facts.json":
+			facts = f.Data
+			continue
+		case file != "want":
+			config = f.Data
+			continue
+		}
+		before := decide(t, set, config, facts)
+		for _, c := range []struct{ when, action string }{{"true", "deny"}, {"true", "audit"}, {"false", "deny"}, {"spec.process.args[99] == \"\"", "deny"}} {
+			more := policy.Set{Policies: append(set.Policies[:len(set.Policies):len(set.Policies)], with(c.when, c.action))}
+			after := decide(t, more, config, facts)
+			if c.when != "false" && c.action == "deny" {
+				if after.Verdict != policy.Deny {
+					t.Errorf("%s: with %+v: %s", name, c, after.Verdict)
+				}
+				continue
+			}
+			if len(set.Policies) > 0 && set.Policies[0].Mode == policy.Audit {
+				continue // what always holds where a policy enforces does so now
+			}
+			if after.Verdict != before.Verdict || !reflect.DeepEqual(after.Patch, before.Patch) || !reflect.DeepEqual(after.Ceiling, before.Ceiling) {
+				t.Errorf("%s: with %+v: %s %v, want %s %v", name, c, after.Verdict, after.Patch, before.Verdict, before.Patch)
+			}
 		}
 	}
 }
