@@ -9,6 +9,7 @@ import (
 	"github.com/runward/runward/internal/host"
 	"github.com/runward/runward/internal/ledger"
 	"github.com/runward/runward/internal/oci"
+	"github.com/runward/runward/internal/realruntime"
 	"github.com/runward/runward/internal/running"
 	"github.com/runward/runward/policy"
 )
@@ -129,4 +130,13 @@ func (l *live) facts(cfg *config.Config, spec *policy.Spec) (*policy.Facts, []st
 		notes = append(notes, "a user's own engine started it: runward can only advise there")
 	}
 	return facts, notes
+}
+
+// ask adds to facts what only rules that some policies have ask for, and
+// returns the real runtime of a container like it.
+func (l *live) ask(facts *policy.Facts, cfg *config.Config, living func() ([]*ledger.Entry, error)) (runtime string, err error) {
+	facts.Used = usedBeside(facts, living, func(kept *ledger.Entry) bool { return kept.ID == l.ID && kept.Root == l.Root })
+	runtime, err = realruntime.Find(cfg, facts.Handler, wrapper())
+	facts.RuntimeVersion = runtimeVersion(runtime)
+	return runtime, err
 }
