@@ -19,15 +19,18 @@ paths  := -X $(conf).SysConfDir=$(SYSCONFDIR) -X $(conf).RunDir=$(RUNDIR) -X $(c
 	-X $(conf).LibDir=$(LIBDIR) -X $(conf).LibExecDir=$(LIBEXECDIR) -X $(conf).Version=$(VERSION)
 gobuild = CGO_ENABLED=0 $(GO) build -trimpath
 
-.PHONY: all build runward runwardctl test unit oracle cases lint generate verify fuzz bench e2e compare demo install setup help clean
+.PHONY: all build runward runward-rules runwardctl test unit oracle cases lint generate verify fuzz bench e2e compare demo install setup help clean
 .DEFAULT_GOAL := build
 
 all: build
 
-build: runward runwardctl ## every binary in bin/
+build: runward runward-rules runwardctl ## every binary in bin/
 
 runward:
 	$(gobuild) -ldflags '$(STRIP) -E runward_entry $(paths)' -o $(BINDIR)/runward ./cmd/runward
+
+runward-rules:
+	$(gobuild) -ldflags '$(STRIP) -E runward_entry $(paths)' -o $(BINDIR)/runward-rules ./cmd/runward-rules
 
 runwardctl:
 	$(gobuild) -ldflags '$(STRIP) $(paths)' -o $(BINDIR)/runwardctl ./cmd/runwardctl
@@ -75,6 +78,7 @@ demo: ## set up, build, and run one allowed, one rewritten and one refused conta
 
 install: build ## install under DESTDIR
 	install -D -m 0755 $(BINDIR)/runward $(DESTDIR)$(PREFIX)/bin/runward
+	install -D -m 0755 $(BINDIR)/runward-rules $(DESTDIR)$(LIBEXECDIR)/runward/runward-rules
 	install -D -m 0755 $(BINDIR)/runwardctl $(DESTDIR)$(PREFIX)/bin/runwardctl
 	install -d -m 0755 $(DESTDIR)$(SYSCONFDIR)/runward/policy.d
 	install -d -m 0755 $(addprefix $(DESTDIR)$(PREFIX)/share/,man/man5 man/man8 runward bash-completion/completions zsh/site-functions fish/vendor_completions.d)

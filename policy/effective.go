@@ -7,7 +7,8 @@ type Effective struct {
 	Policies   []string        // that select it, enforced ones first
 	Enforced   []EffectiveRule // in the order in which they run
 	Audited    []EffectiveRule // what policies in audit mode ask for
-	Exceptions []*Exception    // that match, also those that ended
+	Custom     []EffectiveCustom
+	Exceptions []*Exception // that match, also those that ended
 }
 
 // An EffectiveRule is a rule that is on, with the meet of what policies say,
@@ -17,6 +18,13 @@ type EffectiveRule struct {
 	Action   Action
 	By       []string // the policies whose action is the strictest; "default" where none has the rule
 	Settings any
+}
+
+// An EffectiveCustom is a custom rule that is on.
+type EffectiveCustom struct {
+	*Custom
+	By    []string // the policies that ask for it
+	Audit bool     // they only record
 }
 
 // EffectiveFor tells what a set asks of the container of these facts.
@@ -34,6 +42,12 @@ func EffectiveFor(set Set, rules []Rule, facts *Facts) Effective {
 	}
 	x.Refused = len(all) == 0 && noneSelects(set, facts)
 	x.Enforced, x.Audited = effective(rules, enforced), effective(rules, audited)
+	for _, a := range askedBy(enforced) {
+		x.Custom = append(x.Custom, EffectiveCustom{a.Custom, a.by, false})
+	}
+	for _, a := range askedBy(audited) {
+		x.Custom = append(x.Custom, EffectiveCustom{a.Custom, a.by, true})
+	}
 	return x
 }
 

@@ -36,6 +36,7 @@ func evaluate(set Set, rules []Rule, spec *Spec, facts *Facts, held *Ceiling) De
 	if held != nil {
 		held.hold(e)
 	}
+	e.runCustom(enforced)
 	d.Findings = e.findings
 	for _, f := range d.Findings {
 		if f.Done == Denied {
@@ -61,6 +62,7 @@ func evaluate(set Set, rules []Rule, spec *Spec, facts *Facts, held *Ceiling) De
 	if len(audited) > 0 {
 		a := newEval(spec, facts, true)
 		a.run(rules, audited)
+		a.runCustom(audited)
 		d.Findings = append(d.Findings, a.findings...)
 	}
 	return d
@@ -294,24 +296,32 @@ func meetInto(dst, src any) any {
 func (e *Eval) except(rule *Rule, policy string, settings any, policies []*Policy) (any, []*Exception) {
 	var used []*Exception
 	widened := settings
-	for _, p := range policies {
-		for i := range p.Exceptions {
-			x := &p.Exceptions[i]
-			if !x.speaksOf(rule.ID, policy) || x.Match.Missing != "" || !x.Match.Matches(e.Facts) {
-				continue
-			}
-			used = append(used, x)
-			switch allow := x.Allow[rule.ID]; {
-			case x.Expires != 0 && x.Expires <= e.Facts.Now: // only reported
-			case x.Allow == nil:
-				widened = nil
-			case allow != nil && widened != nil:
-				widened = clone(widened)
-				widen(widened, allow)
-			}
+	for _, x := range e.exceptions(rule.ID, policy, policies) {
+		used = append(used, x)
+		switch allow := x.Allow[rule.ID]; {
+		case x.ended(e.Facts): // only reported
+		case x.Allow == nil:
+			widened = nil
+		case allow != nil && widened != nil:
+			widened = clone(widened)
+			widen(widened, allow)
 		}
 	}
 	return widened, used
+}
+
+// exceptions returns those that match and speak of the rule as the policy asks
+// it.
+func (e *Eval) exceptions(rule, policy string, policies []*Policy) []*Exception {
+	var all []*Exception
+	for _, p := range policies {
+		for i := range p.Exceptions {
+			if x := &p.Exceptions[i]; x.speaksOf(rule, policy) && x.Match.Missing == "" && x.Match.Matches(e.Facts) {
+				all = append(all, x)
+			}
+		}
+	}
+	return all
 }
 
 // probe collects what the rule would find were there no exceptions.
@@ -327,7 +337,7 @@ func (e *Eval) recordExceptions(used []*Exception, first int) {
 	reason, done := "", Excepted
 	live := false
 	for _, x := range used {
-		expired := x.Expires != 0 && x.Expires <= e.Facts.Now
+		expired := x.ended(e.Facts)
 		if live = live || !expired; reason == "" || !expired {
 			reason = x.Reason
 		}

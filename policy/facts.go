@@ -3,13 +3,17 @@ package policy
 // Facts is what Evaluate may know besides the config.json: the node and the
 // engine, as values, gathered before.
 type Facts struct {
-	Verb     string   // create, run, exec, update, restore or checkpoint; empty: create
-	Flags    []string // of the call, that decide what the container gets: no-pivot, no-new-keyring, preserve-fds
-	Ceiling  *Ceiling // of the container that the call is about; nil at create, or not known
-	Now      int64    // Unix seconds; what exceptions expire by
-	Engine   string   // containerd, cri-o, docker, podman, buildkit, buildah; empty: not known
-	Handler  string   // the name that the wrapper was called by
-	Runtime  string   // the real runtime's kind: runc, crun, youki, runsc
+	Verb    string   // create, run, exec, update, restore or checkpoint; empty: create
+	Flags   []string // of the call, that decide what the container gets: no-pivot, no-new-keyring, preserve-fds
+	Ceiling *Ceiling // of the container that the call is about; nil at create, or not known
+	Now     int64    // Unix seconds; what exceptions expire by
+	Engine  string   // containerd, cri-o, docker, podman, buildkit, buildah; empty: not known
+	Handler string   // the name that the wrapper was called by
+	Runtime string   // the real runtime's kind: runc, crun, youki, runsc
+	// RuntimeVersion asks the real runtime for its version; nil: nobody can. It
+	// has always the same answer.
+	RuntimeVersion func() RuntimeVersion
+
 	Bundle   string   // the bundle's absolute path; relative bind sources start there
 	Identity Identity // from keys that the engine writes last, and from no others
 	Rootless bool     // not started by the host's root: the rules advise, the user owns everything checked
@@ -62,6 +66,14 @@ type Features struct {
 	UserNamespace bool   `json:"user_namespace"` // it makes user namespaces
 	IDMap         bool   `json:"idmap"`          // it obeys uidMappings and gidMappings of bind mounts
 	Err           string `json:"err"`            // why that is not known
+}
+
+// A RuntimeVersion is what a runtime says of itself.
+type RuntimeVersion struct {
+	Name    string `json:"name,omitempty"`    // runc, crun, youki, runsc
+	Version string `json:"version,omitempty"` // 1.1.5+ds1
+	Build   string `json:"build,omitempty"`   // the commit, in which distributions say more: 1.1.5+ds1-1+deb12u1
+	Err     string `json:"err,omitempty"`     // why it is not known
 }
 
 // AppArmor tells whether the kernel confines with AppArmor, and what is loaded.

@@ -86,6 +86,9 @@ func (x *Exception) speaksOf(rule, policy string) bool {
 	return contains(x.Rules, rule) && (len(x.Policies) == 0 || contains(x.Policies, policy))
 }
 
+// ended tells whether the exception is over.
+func (x *Exception) ended(f *Facts) bool { return x.Expires != 0 && x.Expires <= f.Now }
+
 func contains(list []string, s string) bool {
 	for _, have := range list {
 		if have == s {

@@ -37,6 +37,7 @@ type Policy struct {
 	Mode       Mode
 	Select     []Selector         // any may match; none: every container
 	Rules      map[string]Setting // by rule, those that the policy switches on
+	Custom     []Custom           // rules of its own
 	Exceptions []Exception
 }
 
@@ -74,7 +75,21 @@ func (p *Policy) Extend(base *Policy, rules []Rule) {
 		meet(both.Settings, defaulted(theirs.Settings))
 		p.Rules[id] = both
 	}
+	for i := range base.Custom {
+		if !p.hasCustom(&base.Custom[i]) {
+			p.Custom = append(p.Custom, base.Custom[i])
+		}
+	}
 	p.Exceptions = append(p.Exceptions, base.Exceptions...)
+}
+
+func (p *Policy) hasCustom(c *Custom) bool {
+	for i := range p.Custom {
+		if p.Custom[i].same(c) {
+			return true
+		}
+	}
+	return false
 }
 
 // strictest returns the stricter of two actions; one that is not said counts

@@ -31,8 +31,10 @@ type call struct {
 	store    *policyfile.Store
 	terminal bool // of exec: the process has one
 
-	held   *ledger.Held  // while it is locked
-	living []ledger.Head // what it has of containers that live, once a quota asked
+	held    *ledger.Held               // while it is locked
+	living  []ledger.Head              // what it has of containers that live, once a quota asked
+	compile policyfile.Compile         // nil: this program has no custom rules
+	again   func(program string) error // puts another program in this one's place
 }
 
 // begin starts on a covered verb.
@@ -86,6 +88,9 @@ func (c *call) judge(parseErr error) error {
 	c.advises = c.cfg.NodeMode() == policy.Audit // whatever is wrong with the policies
 	sources := c.cfg.Sources()
 	sources.BuiltIn = builtin.Profile
+	if sources.Compile = c.compile; c.compile != nil {
+		sources.Cache += ".rules" // each program keeps its own
+	}
 	store, err := policyfile.Open(sources, rules.All)
 	if err != nil {
 		return c.deny(err)
@@ -94,10 +99,13 @@ func (c *call) judge(parseErr error) error {
 	c.store = store
 	c.set.Digest = store.Digest() // also for the receipt of what cannot be read
 	c.advises = c.advises || store.Advises()
+	if store.Custom() && c.compile == nil {
+		return c.withRules()
+	}
 	if parseErr != nil {
 		return c.deny(parseErr)
 	}
-	if err := realruntime.Safe(c.runtime); err != nil {
+	if err := realruntime.Safe("the real runtime "+c.runtime, c.runtime); err != nil {
 		return c.deny(err)
 	}
 	switch c.inv.Verb {

@@ -5,8 +5,8 @@ import (
 	"unsafe"
 )
 
-// Exec puts the real runtime in this process's place: same pid, same open
-// files, same environment, working directory and umask. It returns only on
+// Exec puts another program in this process's place: same pid, same open
+// files, same environment, working directory and umask. argv[0] is its name. It returns only on
 // failure. ignored has a bit for each signal, from bit 0 for signal 1, that
 // was ignored when this process started: Go's runtime has put its handlers
 // there, and execve would leave the default action instead.
@@ -18,7 +18,7 @@ func Exec(path string, argv, env []string, ignored uint64) error {
 			}
 		}
 	}
-	return syscall.Exec(path, append([]string{path}, argv...), env)
+	return syscall.Exec(path, argv, env)
 }
 
 // ignore sets SIG_IGN, without the goroutine that os/signal would start.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/runward/runward/internal/config"
 	"github.com/runward/runward/internal/ledger"
+	"github.com/runward/runward/internal/policyfile"
 	"github.com/runward/runward/internal/realruntime"
 	"github.com/runward/runward/policy"
 	"github.com/runward/runward/shim/argv"
@@ -21,8 +22,9 @@ const exitExecRefused = 255
 
 // Main is the whole program: it returns only when the real runtime was not
 // executed, with the exit code. args[0] is the name that it was called by;
-// ignored is as in Exec.
-func Main(args, env []string, ignored uint64) int {
+// ignored is as in Exec. compile makes custom rules work; nil: where a node has
+// some, the program that has it is executed instead (see withRules).
+func Main(args, env []string, ignored uint64, compile policyfile.Compile) int {
 	cfg, cfgErr := config.Load() // with an error, as much as could be read
 	runtime, err := realruntime.Find(cfg, filepath.Base(args[0]), "/proc/self/exe")
 	inv, parseErr := argv.Parse(grammar(cfg, filepath.Base(args[0]), runtime), args[1:])
@@ -30,6 +32,8 @@ func Main(args, env []string, ignored uint64) int {
 	switch {
 	case inv.Covered():
 		c := begin(inv, cfg, filepath.Base(args[0]), runtime)
+		c.compile = compile
+		c.again = func(program string) error { return Exec(program, args, env, ignored) }
 		switch {
 		case cfgErr != nil:
 			err = c.deny(cfgErr)
@@ -43,7 +47,7 @@ func Main(args, env []string, ignored uint64) int {
 		forget(inv, runtime)
 	}
 	if err == nil {
-		err = Exec(runtime, arguments, env, ignored)
+		err = Exec(runtime, append([]string{runtime}, arguments...), env, ignored)
 	}
 	refuse(inv, os.Stderr, "runward: "+err.Error())
 	if inv.Verb == "exec" {

@@ -67,7 +67,8 @@ func (c *call) collect(bundle string, annotations map[string]string) *policy.Fac
 		TrustedAnnotations: c.cfg.Trust.Annotations, TrustedLabels: c.cfg.Trust.Labels,
 	})
 	f.Verb, f.Flags, f.Used = c.inv.Verb, c.flags(), c.used
-	f.Features = realruntime.Features(c.runtime)
+	f.Features = func() policy.Features { return realruntime.Features(c.runtime) }
+	f.RuntimeVersion = func() policy.RuntimeVersion { return realruntime.Version(c.runtime) }
 	return f
 }
 

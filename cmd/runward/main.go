@@ -12,6 +12,7 @@ import (
 	"os"
 	"runtime"
 
+	"github.com/runward/runward/internal/inherit"
 	"github.com/runward/runward/shim"
 )
 
@@ -21,5 +22,5 @@ import (
 func init() { runtime.LockOSThread() }
 
 func main() {
-	os.Exit(shim.Main(os.Args, inherited(), ignored))
+	os.Exit(shim.Main(os.Args, inherit.Environment(), inherit.Ignored, nil))
 }

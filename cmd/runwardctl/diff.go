@@ -33,7 +33,7 @@ func (a *app) runPolicyDiff(before, after string) error {
 	}
 	var sets [2][]*policy.Policy
 	for i, name := range []string{before, after} {
-		set, err := policyfile.LoadNamed(cfg.Sources(), []string{name}, rules.All)
+		set, err := policyfile.LoadNamed(sources(cfg), []string{name}, rules.All)
 		if err != nil {
 			return configuration(err)
 		}

@@ -115,10 +115,10 @@ func (e *explanation) loadPolicies() error {
 	}
 	var err error
 	if len(names) > 0 {
-		e.set, err = policyfile.LoadNamed(e.cfg.Sources(), names, rules.All)
+		e.set, err = policyfile.LoadNamed(sources(e.cfg), names, rules.All)
 		e.note("decided by what --policy or --profile names, not by the node's policies")
 	} else {
-		e.set, err = policyfile.Load(e.cfg.Sources(), rules.All)
+		e.set, err = policyfile.Load(sources(e.cfg), rules.All)
 	}
 	if err != nil {
 		return configuration(err)
@@ -242,7 +242,7 @@ func (e *explanation) facts() *policy.Facts {
 		Annotations:        e.spec.View().Annotations,
 		TrustedAnnotations: e.cfg.Trust.Annotations, TrustedLabels: e.cfg.Trust.Labels,
 	}, e.flags.engine)
-	facts.Features = realruntime.Features(runtime)
+	facts.RuntimeVersion, facts.Features = runtimeVersion(runtime), runtimeFeatures(runtime)
 	e.Engine, e.Identity = facts.Engine, facts.Identity
 	facts.Used = usedBeside(facts, living(), func(kept *ledger.Entry) bool { return kept.Bundle == e.Bundle })
 	switch {
@@ -260,6 +260,32 @@ func (e *explanation) facts() *policy.Facts {
 		e.note("user " + strconv.Itoa(os.Geteuid()) + " is not the host's root: this is what a rootless runward of this user would decide")
 	}
 	return facts
+}
+
+// runtimeVersion asks the real runtime, as the wrapper does.
+func runtimeVersion(path string) func() policy.RuntimeVersion {
+	return func() policy.RuntimeVersion {
+		if path == "" {
+			return policy.RuntimeVersion{Err: "there is no runtime"}
+		}
+		if err := realruntime.Safe("the real runtime "+path, path); err != nil {
+			return policy.RuntimeVersion{Err: err.Error()}
+		}
+		return realruntime.Version(path)
+	}
+}
+
+// runtimeFeatures is runtimeVersion for what the runtime can do.
+func runtimeFeatures(path string) func() policy.Features {
+	return func() policy.Features {
+		if path == "" {
+			return policy.Features{Err: "there is no runtime"}
+		}
+		if err := realruntime.Safe("the real runtime "+path, path); err != nil {
+			return policy.Features{Err: err.Error()}
+		}
+		return realruntime.Features(path)
+	}
 }
 
 // wrapper is where runward is: beside this program. The real runtime must not

@@ -8,7 +8,6 @@ import (
 
 	"github.com/runward/runward/internal/audit"
 	"github.com/runward/runward/internal/audit/journal"
-	"github.com/runward/runward/internal/realruntime"
 	"github.com/runward/runward/policy"
 )
 
@@ -125,7 +124,7 @@ func (e *explanation) liveFacts() *policy.Facts {
 	e.live.Bundle = e.Bundle
 	facts, notes := e.live.facts(e.cfg, e.spec)
 	e.Engine, e.Identity, e.Handler = facts.Engine, facts.Identity, facts.Handler
-	runtime, err := realruntime.Find(e.cfg, facts.Handler, wrapper())
+	runtime, err := e.live.ask(facts, e.cfg, living())
 	if err != nil {
 		e.note("a container like it would not start: " + err.Error())
 	}

@@ -8,9 +8,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/runward/runward/internal/config"
+	"github.com/runward/runward/internal/customrule"
 	"github.com/runward/runward/internal/host"
 	"github.com/runward/runward/internal/policycheck"
 	"github.com/runward/runward/internal/policyfile"
+	"github.com/runward/runward/internal/realruntime"
 	"github.com/runward/runward/policy"
 	"github.com/runward/runward/policy/rules"
 )
@@ -60,14 +62,26 @@ func (a *app) runPolicyCheck(names []string) error {
 
 func examine(cfg *config.Config, names []string) ([]policyfile.Examined, error) {
 	if len(names) == 0 {
-		return policyfile.Examine(cfg.Sources(), rules.All)
+		return policyfile.Examine(sources(cfg), rules.All)
 	}
-	return policyfile.ExamineNamed(cfg.Sources(), names, rules.All)
+	return policyfile.ExamineNamed(sources(cfg), names, rules.All)
+}
+
+// sources are the node's policies, with what compiles custom rules.
+func sources(cfg *config.Config) policyfile.Sources {
+	src := cfg.Sources()
+	src.Compile = customrule.Compile
+	return src
 }
 
 func node(cfg *config.Config, complete bool) policycheck.Node {
+	custom := ""
+	if err := realruntime.Safe("runward's program for them "+config.RulesProgram(), config.RulesProgram()); err != nil {
+		custom = err.Error()
+	}
 	return policycheck.Node{
-		Now: time.Now().Unix(), Unselected: cfg.Policy.Unselected, Complete: complete,
+		Custom: custom,
+		Now:    time.Now().Unix(), Unselected: cfg.Policy.Unselected, Complete: complete,
 		TrustedAnnotations: slices.Concat(slices.Collect(maps.Values(cfg.Trust.Annotations))...),
 		TrustedLabels:      slices.Concat(slices.Collect(maps.Values(cfg.Trust.Labels))...),
 		Feeds:              func(p *policy.Policy) []string { return rules.FeedProblems(p, host.ReadFeed) },

@@ -160,7 +160,7 @@ func (r *replayer) judge(l *live) replay.Container {
 	c.Config = replay.Judged(audit.Digest(raw), read, l.receipt)
 	facts, notes := l.facts(r.cfg, spec)
 	c.Engine, c.Identity, c.Notes = facts.Engine, facts.Identity, notes
-	facts.Used = usedBeside(facts, r.living, func(kept *ledger.Entry) bool { return kept.ID == l.ID && kept.Root == l.Root })
+	_, _ = l.ask(facts, r.cfg, r.living) // without a runtime, a rule that asks for its version says so
 	c.Judge(r.set, rules.All, spec, facts)
 	return c
 }

@@ -117,9 +117,6 @@ func (l *live) facts(cfg *config.Config, spec *policy.Spec) (*policy.Facts, []st
 		in.Runtime = "runc"
 	}
 	facts, proven := host.Running(in, l.PID, l.User)
-	if runtime, err := realruntime.Find(cfg, in.Handler, wrapper()); err == nil {
-		facts.Features = realruntime.Features(runtime)
-	}
 	var notes []string
 	switch {
 	case l.entry != nil:
@@ -133,4 +130,13 @@ func (l *live) facts(cfg *config.Config, spec *policy.Spec) (*policy.Facts, []st
 		notes = append(notes, "a user's own engine started it: runward can only advise there")
 	}
 	return facts, notes
+}
+
+// ask adds to facts what only rules that some policies have ask for, and
+// returns the real runtime of a container like it.
+func (l *live) ask(facts *policy.Facts, cfg *config.Config, living func() ([]*ledger.Entry, error)) (runtime string, err error) {
+	facts.Used = usedBeside(facts, living, func(kept *ledger.Entry) bool { return kept.ID == l.ID && kept.Root == l.Root })
+	runtime, err = realruntime.Find(cfg, facts.Handler, wrapper())
+	facts.RuntimeVersion, facts.Features = runtimeVersion(runtime), runtimeFeatures(runtime)
+	return runtime, err
 }

@@ -99,13 +99,13 @@ func (a *app) runPolicyShow(s *subject, policies []string) error {
 // they are made of.
 func loadSet(cfg *config.Config, names []string) (set policy.Set, origins []policyfile.Origin, err error) {
 	if len(names) > 0 {
-		set, err = policyfile.LoadNamed(cfg.Sources(), names, rules.All)
+		set, err = policyfile.LoadNamed(sources(cfg), names, rules.All)
 	} else {
-		set, err = policyfile.Load(cfg.Sources(), rules.All)
+		set, err = policyfile.Load(sources(cfg), rules.All)
 	}
 	if err != nil {
 		return set, nil, err
 	}
-	origins, err = policyfile.Origins(cfg.Sources(), names, rules.All)
+	origins, err = policyfile.Origins(sources(cfg), names, rules.All)
 	return set, origins, err
 }

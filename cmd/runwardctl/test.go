@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/runward/runward/internal/config"
+	"github.com/runward/runward/internal/customrule"
 	"github.com/runward/runward/internal/policycases"
 	"github.com/runward/runward/policy/rules"
 )
@@ -67,7 +68,7 @@ func (a *app) runPolicyTest(names []string) error {
 		if err != nil {
 			return configuration(err)
 		}
-		results, err := file.Run(rules.All)
+		results, err := file.Run(rules.All, customrule.Compile)
 		if err != nil {
 			return configuration(err)
 		}

@@ -46,7 +46,7 @@ func versions() *versionInfo {
 	}
 	path, err := realruntime.Find(cfg, "runward", wrapper())
 	if err == nil {
-		err = realruntime.Safe(path)
+		err = realruntime.Safe("the real runtime "+path, path)
 	}
 	v.Runtime = path
 	switch {

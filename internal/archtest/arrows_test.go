@@ -14,7 +14,8 @@ var arrows = []struct {
 	from string
 	to   []string
 }{
-	{"cmd/runward", []string{"shim"}},
+	{"cmd/runward", []string{"shim", "internal/inherit"}},
+	{"cmd/runward-rules", []string{"shim", "internal/inherit", "internal/customrule"}},
 	{"cmd/...", []string{"shim", "hooks", "policy", "policy/rules", "policy/profiles", "internal/..."}},
 
 	{"shim", []string{
@@ -38,7 +39,9 @@ var arrows = []struct {
 	{"internal/config", []string{"policy", "internal/policyfile", "internal/tomlfile", "internal/owner", "internal/nearest"}},
 	{"internal/realruntime", []string{"policy", "internal/config", "internal/owner", "internal/jsondoc"}},
 
-	// What only runwardctl and the generators have.
+	// What only runward-rules, runwardctl and the generators have.
+	{"internal/customrule", []string{"policy", "internal/nearest"}},
+	{"internal/customrule/viewgen", nil},
 	{"internal/display", nil},
 	{"internal/explain", []string{"policy", "internal/oci", "internal/patch", "internal/jsondoc", "internal/display"}},
 	{"internal/policycheck", []string{"policy", "internal/policyfile", "internal/tomlfile", "internal/nearest", "internal/display"}},
@@ -57,6 +60,7 @@ var arrows = []struct {
 
 	// The leaves, which know nothing of policy.
 	{"shim/argv", nil},
+	{"internal/inherit", nil},
 	{"internal/oci", nil},
 	{"internal/patch", []string{"internal/jsondoc"}},
 	{"internal/jsondoc", nil},

@@ -53,7 +53,7 @@ var bans = []ban{
 	{
 		what: []string{"os.Getenv", "os.LookupEnv", "os.Environ", "os.ExpandEnv", "syscall.Getenv", "syscall.Environ", "os.UserHomeDir", "os.UserConfigDir", "os.TempDir"}, in: hotPath,
 		why:    "no environment variable changes what is decided: whoever asks for a container could set it",
-		except: map[string]string{"cmd/runward/entry.go": "the environment is handed to the real runtime as it is"},
+		except: map[string]string{"internal/inherit/inherit.go": "the environment is handed to the real runtime as it is"},
 	},
 	{
 		what: []string{"os.Setenv", "os.Unsetenv", "os.Clearenv", "os.Chdir", "syscall.Chdir", "syscall.Fchdir", "syscall.Umask", "golang.org/x/sys/unix.Chdir", "golang.org/x/sys/unix.Fchdir", "golang.org/x/sys/unix.Umask", "os/signal.*"}, in: hotPath,
@@ -62,7 +62,7 @@ var bans = []ban{
 	{
 		what: []string{"os/exec.*", "os.StartProcess", "syscall.ForkExec", "syscall.StartProcess"}, in: hotPath,
 		why:    "the engine takes the wrapper's pid for the runtime's, and waits for every child: execute in place, start none",
-		except: map[string]string{"internal/realruntime/ask.go": "what the real runtime can do only it can tell: one child, waited for before anything else, where a policy asks"},
+		except: map[string]string{"internal/realruntime/ask.go": "asks the runtime for its version and features, once for each build of it, and waits for its end"},
 	},
 	{
 		what: []string{"os.Stdin", "os.Stdout"}, in: hotPath, why: "they are the real runtime's",
@@ -83,6 +83,13 @@ var lureWords = []string{
 	"permission denied", "no such file or directory", "executable file not found", "operation not permitted",
 	"no such process", "container not running", "invalid process", "does not exist",
 }
+
+// lockThread are the programs that ask for the process's first thread, which
+// only init can.
+var lockThread = []string{"cmd/runward/main.go", "cmd/runward-rules/main.go"}
+
+// lureList has them itself, to refuse policies whose messages do.
+const lureList = "internal/policyfile/custom.go"
 
 func (s scope) holds(p *pkg, f *file, hot map[string]bool) bool {
 	test := f.test || p.forTests()
@@ -156,17 +163,13 @@ func nameOf(n ast.Node, uses map[*ast.Ident]types.Object) string {
 	return ""
 }
 
-// initIn is the one file with an init: only there can a program keep its first
-// thread.
-const initIn = "cmd/runward/main.go"
-
 // checkText complains of functions and of words that no program has.
 func checkText(f *file, hot bool) []string {
 	var complaints []string
 	ast.Inspect(f.ast, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.FuncDecl:
-			if n.Name.Name == "init" && n.Recv == nil && f.name != initIn {
+			if n.Name.Name == "init" && n.Recv == nil && !slices.Contains(lockThread, f.name) {
 				complaints = append(complaints, f.at(n)+": func init: every start pays for it and nobody sees the order: an explicit list, or a value made where it is used")
 			}
 		case *ast.ImportSpec:
@@ -183,7 +186,7 @@ func checkText(f *file, hot bool) []string {
 				complaints = append(complaints, f.at(n)+`: "failed to" says nothing: say what is wrong with what, and what to do`)
 			}
 			for _, lure := range lureWords {
-				if hot && strings.Contains(strings.ToLower(text), lure) {
+				if hot && f.name != lureList && strings.Contains(strings.ToLower(text), lure) {
 					complaints = append(complaints, f.at(n)+`: "`+lure+`" in a message makes engines exit with another code: word it otherwise`)
 				}
 			}

@@ -192,6 +192,10 @@ func sortedKeys(m map[string]string) []string {
 // LedgerDir is where the decisions about living containers are kept.
 func LedgerDir() string { return filepath.Join(RunDir, "ledger") }
 
+// RulesProgram is the wrapper with custom rules: the same program, with what
+// evaluates them.
+func RulesProgram() string { return filepath.Join(LibExecDir, "runward", "runward-rules") }
+
 // PolicyCache is the file in which the decoded policies are kept from one
 // create to the next.
 func PolicyCache() string { return filepath.Join(RunDir, "policy.cache") }

@@ -27,7 +27,7 @@ func TestShippedCases(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		results, err := f.Run(rules.All)
+		results, err := f.Run(rules.All, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -221,7 +221,7 @@ func TestCases(t *testing.T) {
 			f, err := Read(path)
 			if err == nil {
 				var results []Result
-				if results, err = f.Run(rules.All); err == nil {
+				if results, err = f.Run(rules.All, nil); err == nil {
 					got = strings.Join(results[0].Problems, " | ")
 				}
 			}

@@ -17,13 +17,13 @@ import (
 )
 
 // Run judges every case of the file. An error is about a case that cannot be
-// judged at all, or its policies.
-func (f *File) Run(rules []policy.Rule) ([]Result, error) {
+// judged at all, or its policies. compile compiles their custom rules.
+func (f *File) Run(rules []policy.Rule, compile policyfile.Compile) ([]Result, error) {
 	var all []Result
 	for i := range f.Cases {
 		c := &f.Cases[i]
 		began := time.Now()
-		d, err := f.judge(c, rules)
+		d, err := f.judge(c, rules, compile)
 		if err != nil {
 			return nil, f.wrap(i, err)
 		}
@@ -43,8 +43,8 @@ func (f *File) wrap(i int, err error) error {
 	return f.doc.Errorf([]any{"case", i}, f.Cases[i].Name+": "+err.Error())
 }
 
-func (f *File) judge(c *Case, rules []policy.Rule) (d policy.Decision, err error) {
-	src := policyfile.Sources{Unselected: f.Unselected}
+func (f *File) judge(c *Case, rules []policy.Rule, compile policyfile.Compile) (d policy.Decision, err error) {
+	src := policyfile.Sources{Unselected: f.Unselected, Compile: compile}
 	if f.Profiles != "" {
 		src.Profiles = []string{f.beside(f.Profiles)}
 	}

@@ -40,6 +40,7 @@ type File struct {
 	Extends    []string `json:"extends,omitempty"`
 	Select     []string `json:"select,omitempty"` // none: every container
 	Rules      []string `json:"rules,omitempty"`  // with those of the profiles it extends
+	Custom     []string `json:"custom,omitempty"` // ids of custom rules
 	Exceptions int      `json:"exceptions,omitempty"`
 	Refused    bool     `json:"refused,omitempty"`
 }
@@ -73,6 +74,9 @@ type Node struct {
 	// TrustedAnnotations and TrustedLabels are the keys that runward.toml lists
 	// for any engine: no other can be selected by.
 	TrustedAnnotations, TrustedLabels []string
+	// Custom is why custom rules cannot be evaluated on this node; empty: they
+	// can.
+	Custom string
 	// Complete says that the policies are all that hold, and not only some that
 	// a person names.
 	Complete bool
@@ -144,6 +148,9 @@ func (c *checker) examined(x policyfile.Examined, rules []policy.Rule) {
 		if _, ok := p.Rules[rules[i].ID]; ok {
 			f.Rules = append(f.Rules, rules[i].ID)
 		}
+	}
+	for i := range p.Custom {
+		f.Custom = append(f.Custom, p.Custom[i].ID)
 	}
 	c.report.Files = append(c.report.Files, f)
 }

@@ -50,12 +50,13 @@ func (c *checker) switchedOn(rule string, x *policy.Exception, in decoded) bool 
 	policies := c.policies
 	if !c.node.Complete {
 		policies = []decoded{in} // others may be on the node; an exception in a file of its own is not judged
-		if len(in.Rules) == 0 {
+		if len(in.Rules)+len(in.Custom) == 0 {
 			return true
 		}
 	}
 	for _, p := range policies {
 		_, on := p.Rules[rule]
+		on = on || slices.ContainsFunc(p.Custom, func(c policy.Custom) bool { return c.ID == rule })
 		if on && p.Mode != policy.Off && (len(x.Policies) == 0 || slices.Contains(x.Policies, p.Name)) {
 			return true
 		}
@@ -144,6 +145,14 @@ func (c *checker) together() {
 	}
 	if !c.node.Complete || c.report.Count(Error) > 0 {
 		return
+	}
+	for _, p := range c.policies {
+		if len(p.Custom) > 0 && c.node.Custom != "" {
+			c.report.Problems = append(c.report.Problems, Problem{
+				Severity: Error, File: p.File, Message: "it has custom rules, and " + c.node.Custom,
+			})
+			return
+		}
 	}
 	enforces := func(p decoded) bool { return p.Mode == policy.Enforce }
 	if len(c.policies) > 0 && c.node.Unselected != "allow" && !slices.ContainsFunc(c.policies, enforces) {

@@ -31,6 +31,9 @@ func (r *Report) Text(p *display.Printer) error {
 			p.Field([]string{"  selects", "  or"}[min(j, 1)], s)
 		}
 		p.Paragraph("  rules", strings.Join(f.Rules, " "))
+		if len(f.Custom) > 0 {
+			p.Paragraph("  custom", strings.Join(f.Custom, " "))
+		}
 		if f.Exceptions > 0 {
 			p.Field("  excepts", count(f.Exceptions, "exception"))
 		}

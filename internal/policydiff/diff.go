@@ -97,6 +97,7 @@ func (d *differ) policies(a, b *policy.Policy) {
 	for i := range d.rules {
 		d.rule(&d.rules[i], a, b)
 	}
+	d.customs(a, b)
 	d.exceptions(a, b)
 }
 
@@ -314,6 +315,44 @@ func unmatched(lists, others [][]string) [][]string {
 		}
 	}
 	return left
+}
+
+// customs compares custom rules by their ids.
+func (d *differ) customs(a, b *policy.Policy) {
+	in := func(p *policy.Policy, c *policy.Custom) *policy.Custom {
+		for i := range p.Custom {
+			// The two may be files of one policy, or two profiles.
+			if have := &p.Custom[i]; have.ID == c.ID && (have.Policy == p.Name) == (c.Policy == a.Name || c.Policy == b.Name) {
+				return have
+			}
+		}
+		return nil
+	}
+	for i := range a.Custom {
+		from := &a.Custom[i]
+		to := in(b, from)
+		switch {
+		case to == nil:
+			d.add(Looser, from.ID, "", "the custom rule is gone: "+from.When)
+			continue
+		case from.When != to.When:
+			d.add(Other, from.ID, "when", "it refuses what this holds for: "+to.When+" instead of: "+from.When)
+		}
+		if from.Action != to.Action {
+			dir := Looser
+			if to.Action > from.Action {
+				dir = Stricter
+			}
+			d.add(dir, from.ID, "", "the action is "+to.Action.String()+" instead of "+from.Action.String())
+		}
+		words(func(dir Direction, what string) { d.add(dir, from.ID, "on", what) }, Stricter, "it judges also: ", without(to.On, from.On))
+		words(func(dir Direction, what string) { d.add(dir, from.ID, "on", what) }, Looser, "it no longer judges: ", without(from.On, to.On))
+	}
+	for i := range b.Custom {
+		if to := &b.Custom[i]; in(a, to) == nil {
+			d.add(Stricter, to.ID, "", "a new custom rule ("+to.Action.String()+"): "+to.When)
+		}
+	}
 }
 
 func (d *differ) exceptions(a, b *policy.Policy) {

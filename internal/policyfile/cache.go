@@ -30,6 +30,7 @@ type cache struct {
 	file     []byte // mapped: a page that is not touched costs nothing
 	digest   string
 	advises  bool
+	custom   bool
 	fallback ref // of size 0: there is none
 	refs     []byte
 	index    index
@@ -58,7 +59,7 @@ func encodeCache(l *loader, guards []witness, set *policy.Set) ([]byte, error) {
 	front := appendString(nil, string(key(l.Sources, l.rules)))
 	front = appendTrail(front, l.trail, guards)
 	front = appendString(front, set.Digest)
-	front = appendBool(front, set.Advises())
+	front = appendBool(appendBool(front, set.Advises()), set.Custom())
 	w := &piecesWriter{known: map[string]ref{}}
 	var fallback ref
 	if set.Fallback != nil {
@@ -182,7 +183,7 @@ func (c *cache) read(key []byte) bool {
 		return false
 	}
 	c.digest = strings.Clone(r.string())
-	c.advises = r.bool()
+	c.advises, c.custom = r.bool(), r.bool()
 	c.fallback = r.ref()
 	c.refs = r.array(refSize)
 	c.index = r.index()

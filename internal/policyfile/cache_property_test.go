@@ -79,6 +79,15 @@ func drawPolicy(t *rapid.T, name string) *policy.Policy {
 		}
 		p.Exceptions = append(p.Exceptions, x)
 	}
+	for range rapid.IntRange(0, 2).Draw(t, "custom") {
+		c := policy.Custom{
+			ID: words.Draw(t, "id"), When: words.Draw(t, "when"), Message: words.Draw(t, "message"), Hint: words.Draw(t, "hint"),
+			Action: rapid.SampledFrom([]policy.Action{policy.ActionDeny, policy.ActionAudit}).Draw(t, "action"), Policy: name,
+		}
+		fill(t, reflect.ValueOf(&c.On).Elem())
+		fill(t, reflect.ValueOf(&c.Refs).Elem())
+		p.Custom = append(p.Custom, c)
+	}
 	return p
 }
 
@@ -123,6 +132,9 @@ func TestCompiledIsParsed(t *testing.T) {
 		c := compiled(t, &set)
 		if c.advises != set.Advises() {
 			t.Fatalf("Advises: got %v", c.advises)
+		}
+		if c.custom != set.Custom() {
+			t.Fatalf("Custom: got %v", c.custom)
 		}
 		got, ok := c.decode(facts, rules.All)
 		if !ok {

@@ -2,6 +2,7 @@ package policyfile
 
 import (
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
 	"os"
 	"os/exec"
@@ -12,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/runward/runward/internal/owner"
 	"github.com/runward/runward/policy"
@@ -519,4 +522,38 @@ func FuzzCache(f *testing.F) {
 			from.settings(&reader{b: appendRef(nil, at)}, rules.All[i].ID)
 		}
 	})
+}
+
+// What a custom rule compiles to is not kept: it is compiled anew for each
+// container that its policy selects, and for no other.
+func TestCustomRulesAreCompiledAfterTheCache(t *testing.T) {
+	n := newNode(t)
+	n.write("lib/policy.d/40.toml", "version = 1\nname = \"fourth\"\n[[select]]\nnamespace = [\"test\"]\n[[rule]]\nid = \"a-b\"\nwhen = \"w\"\nmessage = \"m\"\n")
+	var compiled []string
+	n.Compile = func(c *policy.Custom) error {
+		compiled = append(compiled, c.ID+" "+c.When)
+		c.Match = func(*specs.Spec, *policy.Facts) (bool, error) { return true, nil }
+		return nil
+	}
+	n.keep()
+	s, _ := n.open()
+	if !s.Custom() {
+		t.Error("nobody is told that there are custom rules")
+	}
+	compiled = nil
+	for _, f := range testFacts {
+		set, err := s.Set(f)
+		n.must(err)
+		if f.Identity.Namespace == "test" && (!set.Custom() || set.Policies[len(set.Policies)-1].Custom[0].Match == nil) {
+			t.Errorf("the rule is not there: %+v", set.Policies)
+		}
+	}
+	if len(compiled) != 1 || compiled[0] != "a-b w" {
+		t.Errorf("compiled: %q", compiled)
+	}
+	n.Compile = func(*policy.Custom) error { return errors.New("no") }
+	s, _ = n.open()
+	if _, err := s.Set(&policy.Facts{Identity: policy.Identity{Namespace: "test"}}); err == nil || !strings.HasSuffix(err.Error(), "40.toml: rule a-b: when: no") {
+		t.Errorf("a rule that does not compile: %v", err)
+	}
 }

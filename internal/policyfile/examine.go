@@ -107,7 +107,7 @@ func (l *loader) examine(file string) Examined {
 }
 
 func (l *loader) decode(file string, text []byte) Examined {
-	p, err := Parse(file, text, l.rules, l.profile)
+	p, err := ParseCompile(file, text, l.rules, l.profile, l.Compile)
 	return Examined{File: file, Text: text, Policy: p, Err: err}
 }
 

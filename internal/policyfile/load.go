@@ -39,6 +39,10 @@ type Sources struct {
 	// BuiltIn gives a built-in profile already decoded, without the profiles
 	// that it extends, and their names; nil: it is decoded from its text.
 	BuiltIn func(name string) (p *policy.Policy, extends []string)
+
+	// Compile compiles custom rules; nil: they stay text, and refuse every
+	// container that they judge.
+	Compile Compile
 }
 
 // maxFile is the size in bytes that a policy file may have.
@@ -75,7 +79,7 @@ func (l *loader) load() (policy.Set, error) {
 			return policy.Set{}, err
 		}
 		l.note(file, text)
-		p, err := Parse(file, text, l.rules, l.profile)
+		p, err := ParseCompile(file, text, l.rules, l.profile, l.Compile)
 		if err != nil {
 			return policy.Set{}, err
 		}
@@ -256,11 +260,11 @@ func (l *loader) profile(name string) (*policy.Policy, error) {
 
 func (l *loader) decodeProfile(name, file string, text []byte) (*policy.Policy, error) {
 	if l.BuiltIn == nil || file != builtInFile(name) {
-		return Parse(file, text, l.rules, l.profile)
+		return ParseCompile(file, text, l.rules, l.profile, l.Compile)
 	}
 	p, extends := l.BuiltIn(name)
 	if p == nil {
-		return Parse(file, text, l.rules, l.profile)
+		return ParseCompile(file, text, l.rules, l.profile, l.Compile)
 	}
 	for _, other := range extends {
 		base, err := l.profile(other)

@@ -22,6 +22,7 @@ type head struct {
 	Mode      string            `toml:"mode"`
 	Extends   []string          `toml:"extends"`
 	Select    []policy.Selector `toml:"select"`
+	Rule      []customRule      `toml:"rule"`
 	Exception []exception       `toml:"exception"`
 }
 
@@ -58,19 +59,26 @@ var errWantTable = wantTable{}
 
 // parser decodes one file.
 type parser struct {
-	doc   *tomlfile.Doc
-	rules []policy.Rule
-	names []string // of the rules
+	doc     *tomlfile.Doc
+	rules   []policy.Rule
+	names   []string // of the rules
+	compile Compile  // nil: expressions are not looked at
 }
 
 // Parse decodes one policy file. An error says file, line, column and what to
-// do. extend finds the policies named by `extends`, already decoded.
+// do. extend finds the policies named by `extends`, already decoded. Custom
+// rules are not compiled: see Sources.Compile.
 func Parse(file string, text []byte, rules []policy.Rule, extend func(name string) (*policy.Policy, error)) (*policy.Policy, error) {
+	return ParseCompile(file, text, rules, extend, nil)
+}
+
+// ParseCompile is Parse, and compiles the file's custom rules.
+func ParseCompile(file string, text []byte, rules []policy.Rule, extend func(name string) (*policy.Policy, error), compile Compile) (*policy.Policy, error) {
 	doc, err := tomlfile.Parse(file, text)
 	if err != nil {
 		return nil, err
 	}
-	p := &parser{doc: doc, rules: rules}
+	p := &parser{doc: doc, rules: rules, compile: compile}
 	for i := range rules {
 		p.names = append(p.names, rules[i].ID)
 	}
@@ -84,6 +92,11 @@ func Parse(file string, text []byte, rules []policy.Rule, extend func(name strin
 	}
 	for i := range rules {
 		if err := p.rule(&rules[i], out); err != nil {
+			return nil, err
+		}
+	}
+	for i := range h.Rule {
+		if err := p.custom(i, &h.Rule[i], out); err != nil {
 			return nil, err
 		}
 	}
@@ -276,6 +289,12 @@ func (p *parser) exception(i int, x *exception, out *policy.Policy) error {
 		}
 	}
 	for j, name := range x.Rules {
+		if customID(name) { // perhaps of another file
+			if x.Allow.set {
+				return at("allow", "exception: "+strconv.Quote(name)+" is a custom rule, which can only be waived: leave allow out")
+			}
+			continue
+		}
 		if !contains(p.names, name) {
 			return p.doc.Errorf(append(path, "rules", j), "exception: "+strings.Replace(tomlfile.UnknownKey(name, p.names), "key", "rule", 1))
 		}

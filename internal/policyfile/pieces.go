@@ -63,6 +63,9 @@ func (w *piecesWriter) policy(p *policy.Policy) (ref, error) {
 			return ref{}, err
 		}
 	}
+	if b, err = appendValue(b, reflect.ValueOf(customsData(p.Custom))); err != nil {
+		return ref{}, err
+	}
 	b = appendLen(b, reflect.ValueOf(p.Exceptions))
 	for i := range p.Exceptions {
 		if b, err = w.exception(b, &p.Exceptions[i]); err != nil {
@@ -102,6 +105,37 @@ type exceptionData struct {
 	Policies []string
 	Reason   string
 	Expires  int64
+}
+
+// customData is a policy.Custom without what it compiles to.
+type customData struct {
+	ID, When, Message, Hint string
+	Action                  policy.Action
+	On, Refs                []string
+	Policy                  string
+}
+
+func customsData(all []policy.Custom) []customData {
+	var out []customData
+	for _, c := range all {
+		out = append(out, customData{c.ID, c.When, c.Message, c.Hint, c.Action, c.On, c.Refs, c.Policy})
+	}
+	return out
+}
+
+func (r *reader) customs() []policy.Custom {
+	var all []customData
+	r.value(reflect.ValueOf(&all).Elem())
+	var out []policy.Custom
+	for _, d := range all {
+		if d.Action != policy.ActionDeny && d.Action != policy.ActionAudit {
+			r.fail()
+		}
+		out = append(out, policy.Custom{
+			ID: d.ID, When: d.When, Message: d.Message, Hint: d.Hint, Action: d.Action, On: d.On, Refs: d.Refs, Policy: d.Policy,
+		})
+	}
+	return out
 }
 
 func sortedKeys[V any](m map[string]V) []string {
@@ -159,6 +193,7 @@ func (p *pieces) policy(at ref, s *subject) (out *policy.Policy, ok bool) {
 		}
 		out.Rules[id] = policy.Setting{Action: action, Settings: p.settings(r, id)}
 	}
+	out.Custom = r.customs()
 	n, isNil = r.len()
 	if !isNil {
 		out.Exceptions = make([]policy.Exception, n)

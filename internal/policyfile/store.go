@@ -78,7 +78,7 @@ func (s *Store) Digest() string {
 func (s *Store) Set(facts *policy.Facts) (policy.Set, error) {
 	if s.set == nil {
 		if set, ok := s.cache.set(facts, s.rules); ok {
-			return set, nil
+			return set, s.src.compileSet(set)
 		}
 		// Part of the cache is damaged: the files decide.
 		set, err := Load(s.src, s.rules)
@@ -88,6 +88,14 @@ func (s *Store) Set(facts *policy.Facts) (policy.Set, error) {
 		s.set = &set
 	}
 	return *s.set, nil
+}
+
+// Custom is policy.Set.Custom of the whole set.
+func (s *Store) Custom() bool {
+	if s.set != nil {
+		return s.set.Custom()
+	}
+	return s.cache.custom
 }
 
 // Close gives back what the store holds.

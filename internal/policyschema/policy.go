@@ -28,6 +28,7 @@ func Policy(rules []policy.Rule) (any, error) {
 		"mode":      object{"enum": []string{"enforce", "audit", "off"}, "default": "enforce", "description": "enforce; audit: record what it would have done, change nothing; off: ask for nothing."},
 		"extends":   object{"type": "array", "items": object{"type": "string"}, "description": "Profiles that hold as well: built-in ones, such as baseline and restricted, or installed ones."},
 		"select":    object{"type": "array", "items": object{"$ref": "#/definitions/selector"}, "description": "The containers that it is for: any block may match, and within a block everything must. None: every container."},
+		"rule":      object{"type": "array", "items": object{"$ref": "#/definitions/rule"}, "description": "Custom rules: expressions over config.json and what is known of the container, that refuse it. They can give it nothing."},
 		"exception": object{"type": "array", "items": object{"$ref": "#/definitions/exception"}, "description": "Containers that may go beyond rules. Each use is in the receipt."},
 	}
 	allow := map[string][]object{}
@@ -56,6 +57,7 @@ func Policy(rules []policy.Rule) (any, error) {
 		"definitions": object{
 			"selector":  selector(true),
 			"match":     selector(false),
+			"rule":      custom(),
 			"exception": exception(ids, allow),
 		},
 	}, nil
@@ -148,6 +150,34 @@ func selector(missing bool) object {
 	}
 }
 
+// customID is what custom rules are called.
+const customID = "^[a-z0-9]+(-+[a-z0-9]+)+$"
+
+// custom gives the schema of `[[rule]]`.
+func custom() object {
+	words := object{"type": "string", "minLength": 1, "maxLength": 500, "pattern": `^[^\n\r\t]*$`}
+	described := func(description string) object {
+		o := maps.Clone(words)
+		o["description"] = description
+		return o
+	}
+	return object{
+		"type": "object", "additionalProperties": false, "required": []string{"id", "when", "message"},
+		"properties": object{
+			"id":      object{"type": "string", "maxLength": 64, "pattern": customID, "description": `Its name, in receipts and exceptions: lower-case letters, digits and at least one "-", which no rule of runward's own has.`},
+			"when":    object{"type": "string", "minLength": 1, "maxLength": 8192, "description": "An expression (expr-lang.org) that is true for what is refused. One that cannot be evaluated refuses too."},
+			"message": described(`What was found, in words that follow on "found". Receipts and refusals have it.`),
+			"hint":    described("What the container's owner can do so that it passes."),
+			"action":  object{"enum": []string{"deny", "audit"}, "default": "deny", "description": "deny, or audit: only record."},
+			"on": object{
+				"type": "array", "minItems": 1, "items": object{"enum": []string{"create", "exec"}},
+				"description": "What it judges: create (run and restore as well), which is what it does unless said, or exec: processes that join a container; of these the expression sees spec.process alone.",
+			},
+			"refs": object{"type": "array", "items": object{"type": "string"}, "description": "Standards that it answers, for people."},
+		},
+	}
+}
+
 func exception(ids []string, allow map[string][]object) object {
 	settings := object{}
 	for key, schemas := range allow {
@@ -160,7 +190,7 @@ func exception(ids []string, allow map[string][]object) object {
 	return object{
 		"type": "object", "additionalProperties": false, "required": []string{"rules", "match", "reason"},
 		"properties": object{
-			"rules":    object{"type": "array", "minItems": 1, "items": object{"enum": ids}, "description": "The rules that it speaks of."},
+			"rules":    object{"type": "array", "minItems": 1, "items": object{"anyOf": []any{object{"enum": ids}, object{"type": "string", "pattern": customID}}}, "description": "The rules that it speaks of; custom ones by their id."},
 			"match":    object{"$ref": "#/definitions/match"},
 			"allow":    object{"type": "object", "additionalProperties": false, "properties": settings, "description": "What is allowed beyond the policies' settings of these rules. Left out: the rules are waived."},
 			"reason":   object{"type": "string", "minLength": 1, "description": "Stands in every receipt that uses it."},

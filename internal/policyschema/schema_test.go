@@ -171,6 +171,7 @@ func TestKeys(t *testing.T) {
 	}{
 		{"the file", "qqqqqqqqqqqqqqqqqq = 1\n", root},
 		{"select", "[[select]]\nqqqqqqqqqqqqqqqqqq = 1\n", definition("selector")},
+		{"rule", "[[rule]]\nqqqqqqqqqqqqqqqqqq = 1\n", definition("rule")},
 		{"exception", "[[exception]]\nqqqqqqqqqqqqqqqqqq = 1\n", definition("exception")},
 	} {
 		_, err := policyfile.Parse("x.toml", []byte(c.text), rules.All, nil)

@@ -89,6 +89,9 @@ func Show(set policy.Set, rules []policy.Rule, origins []policyfile.Origin, fact
 	for _, r := range x.Audited {
 		v.Rules = append(v.Rules, s.rule(r, true))
 	}
+	for _, c := range x.Custom {
+		v.Rules = append(v.Rules, s.custom(c))
+	}
 	for _, e := range x.Exceptions {
 		v.Exceptions = append(v.Exceptions, s.exception(e, facts.Now))
 	}
@@ -150,6 +153,29 @@ func (s *shower) rule(r policy.EffectiveRule, audit bool) Rule {
 	}
 	return out
 }
+
+// custom shows a custom rule as if its keys were settings.
+func (s *shower) custom(c policy.EffectiveCustom) Rule {
+	at := Source{Policy: c.Policy}
+	for _, o := range s.reached {
+		tables, _ := o.Doc.Root["rule"].([]map[string]any)
+		for i, table := range tables {
+			if o.Name == c.Policy && table["id"] == c.ID {
+				line, _ := o.Doc.Locate("rule", i)
+				at = Source{Policy: o.Name, File: o.File, Line: line}
+			}
+		}
+	}
+	by := []Source{at}
+	setting := func(key, value string) Setting { return Setting{Key: key, Kind: kindCustom, Value: value, By: by} }
+	return Rule{
+		Rule: c.ID, Audit: c.Audit, Action: c.Action.String(), By: by,
+		Settings: []Setting{setting("when", c.When), setting("on", strings.Join(c.On, ", "))},
+	}
+}
+
+// kindCustom is the kind of what only its own rule says: nothing combines.
+const kindCustom policy.Kind = "custom"
 
 // action gives the lines that ask for the action or, where none does, those that
 // switch the rule on.

@@ -18,19 +18,21 @@ import (
 
 // facts is the layout of a facts.json. Everything may be left out.
 type facts struct {
-	Verb     string          `json:"verb"` // create unless said
-	Flags    []string        `json:"flags"`
-	Ceiling  *policy.Ceiling `json:"ceiling"`
-	Now      string          `json:"now"` // RFC 3339; 2026-01-01 unless said
-	Engine   string          `json:"engine"`
-	Handler  string          `json:"handler"`
-	Runtime  string          `json:"runtime"` // runc unless said
-	Bundle   string          `json:"bundle"`  // /run/bundle unless said
-	Identity policy.Identity `json:"identity"`
-	Rootless bool            `json:"rootless"`
-	CgroupV2 *bool           `json:"cgroup_v2"` // true unless said
-	Arch     string          `json:"arch"`      // amd64 unless said
-	Kernel   []int           `json:"kernel"`    // [6, 12] unless said
+	Verb    string          `json:"verb"` // create unless said
+	Flags   []string        `json:"flags"`
+	Ceiling *policy.Ceiling `json:"ceiling"`
+	Now     string          `json:"now"` // RFC 3339; 2026-01-01 unless said
+	Engine  string          `json:"engine"`
+	Handler string          `json:"handler"`
+	Runtime string          `json:"runtime"` // runc unless said
+	// Version is what the runtime says; left out: its version is not known.
+	Version  *policy.RuntimeVersion `json:"runtime_version"`
+	Bundle   string                 `json:"bundle"` // /run/bundle unless said
+	Identity policy.Identity        `json:"identity"`
+	Rootless bool                   `json:"rootless"`
+	CgroupV2 *bool                  `json:"cgroup_v2"` // true unless said
+	Arch     string                 `json:"arch"`      // amd64 unless said
+	Kernel   []int                  `json:"kernel"`    // [6, 12] unless said
 	AppArmor struct {
 		Enabled bool     `json:"enabled"`
 		Loaded  []string `json:"loaded"`
@@ -81,6 +83,12 @@ func FactsAndTree(text []byte) (*policy.Facts, *Tree, error) {
 	}
 	if len(in.Kernel) == 2 {
 		out.Kernel = [2]int(in.Kernel)
+	}
+	out.RuntimeVersion = func() policy.RuntimeVersion {
+		if in.Version == nil {
+			return policy.RuntimeVersion{Err: "facts.json does not say it"}
+		}
+		return *in.Version
 	}
 	now, err := time.Parse(time.RFC3339, or(in.Now, "2026-01-01T00:00:00Z"))
 	if err != nil {

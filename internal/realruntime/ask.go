@@ -2,113 +2,111 @@ package realruntime
 
 import (
 	"errors"
+	"os"
 	"strconv"
 	"syscall"
 	"time"
 
-	"github.com/runward/runward/internal/owner"
 	"golang.org/x/sys/unix"
+
+	"github.com/runward/runward/internal/owner"
 )
 
-// askLimit is how long a runtime may take to answer; runc takes 5 ms.
+// askLimit is how long a runtime may take to answer: runc takes 4 ms.
 const askLimit = 2 * time.Second
 
-// answerMost is how long an answer may be, in bytes; that of runc is 15 KiB.
-const answerMost = 1 << 20
-
-// ask runs the runtime with one argument and returns what it prints. The child
-// is the only one that runward ever has, and is waited for before anything
-// else: the engine never sees it. It gets no input, no terminal and no
-// environment, and writes to memory, so that nothing of it can block.
-func ask(path, question string) ([]byte, error) {
-	answer, err := unix.MemfdCreate("answer", unix.MFD_CLOEXEC)
+// ask runs the program with one argument and returns what it prints, at most so many bytes. It is the
+// only child that the wrapper ever has, and is gone when ask returns: it gets
+// no file of the engine's and no environment, and is ended when it takes longer
+// than limit.
+func ask(path, question string, most int, limit time.Duration) (string, error) {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
-		return nil, err
+		return "", errors.New(os.DevNull + ": " + owner.Reason(err))
 	}
-	defer func() { _ = unix.Close(answer) }() // only read from
-	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	defer func() { _ = null.Close() }() // nothing was written
+	var pipe [2]int
+	if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
+		return "", errors.New("a pipe: " + owner.Reason(err))
+	}
+	defer func() { _ = unix.Close(pipe[0]) }() // it is only read from
+	pid, err := spawn(path, question, null.Fd(), uintptr(pipe[1]))
+	_ = unix.Close(pipe[1]) // the child has its own
 	if err != nil {
-		return nil, err
+		return "", errors.New("it cannot be executed: " + owner.Reason(err))
 	}
-	defer func() { _ = unix.Close(null) }() // nothing was written
-	watch := -1
-	pid, err := syscall.ForkExec(path, []string{path, question}, &syscall.ProcAttr{
-		Dir: "/", Env: []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/"},
-		Files: []uintptr{uintptr(null), uintptr(answer), uintptr(null)},
-		Sys:   &syscall.SysProcAttr{PidFD: &watch, Setsid: true},
-	})
-	if err != nil {
-		return nil, err
-	}
-	if watch >= 0 {
-		defer func() { _ = unix.Close(watch) }() // the child is reaped by now
-	}
-	late := !ends(watch)
-	if late {
-		// Killed by a number that is still its own: it has not been waited for.
-		if err := unix.Kill(pid, unix.SIGKILL); err != nil {
-			return nil, err
+	text, err := readUntil(pipe[0], most, time.Now().Add(limit))
+	_ = unix.Kill(-pid, unix.SIGKILL) // it has said what it had to say, or too late
+	for {
+		if _, gone := unix.Wait4(pid, nil, 0, nil); !errors.Is(gone, unix.EINTR) {
+			return text, err
 		}
 	}
-	code, err := reap(pid)
-	switch {
-	case late:
-		return nil, errors.New("it did not answer within " + askLimit.String())
-	case err != nil:
-		return nil, err
-	case code != 0:
-		return nil, errors.New("it exits with " + strconv.Itoa(code))
-	}
-	return answered(answer)
 }
 
-// ends waits until the process behind a pidfd has ended, and tells whether it did in time.
-func ends(watch int) bool {
-	if watch < 0 {
-		return true // before Linux 5.3: reap waits
+// spawn starts the program in a process group of its own.
+func spawn(path, question string, null, out uintptr) (int, error) {
+	open, err := hide()
+	defer func() {
+		for _, fd := range open {
+			_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0) // as it was
+		}
+	}()
+	if err != nil {
+		return 0, err
 	}
-	for end := time.Now().Add(askLimit); ; {
+	return syscall.ForkExec(path, []string{path, question}, &syscall.ProcAttr{
+		Dir: "/", Env: []string{}, Files: []uintptr{null, out, null},
+		Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
+	})
+}
+
+// hide marks the files that the engine has left open for the real runtime, so
+// that no child gets them, and returns them.
+func hide() (open []int, err error) {
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		fd, err := strconv.Atoi(e.Name())
+		if err != nil || fd < 3 {
+			continue
+		}
+		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+		if err != nil || flags&unix.FD_CLOEXEC != 0 {
+			continue // it was the directory itself, or is hidden already
+		}
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, unix.FD_CLOEXEC); err != nil {
+			return open, err
+		}
+		open = append(open, fd)
+	}
+	return open, nil
+}
+
+// readUntil reads all there is to read before a moment.
+func readUntil(fd, most int, end time.Time) (string, error) {
+	text := make([]byte, 0, most)
+	for len(text) < cap(text) {
 		left := time.Until(end).Milliseconds()
 		if left <= 0 {
-			return false
+			return "", errors.New("it did not answer in time")
 		}
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(watch), Events: unix.POLLIN}}, int(left))
-		if n > 0 || err != nil && !errors.Is(err, unix.EINTR) {
-			return n > 0
+		ready := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		if _, err := unix.Poll(ready, int(left)); err != nil && !errors.Is(err, unix.EINTR) {
+			return "", errors.New("its answer cannot be waited for: " + owner.Reason(err))
 		}
-	}
-}
-
-// reap waits for the child. Where the engine left SIGCHLD ignored, the kernel
-// has reaped it, and how it ended is not known: what it wrote has to tell.
-func reap(pid int) (code int, err error) {
-	for {
-		var status unix.WaitStatus
-		_, err := unix.Wait4(pid, &status, 0, nil)
+		n, err := unix.Read(fd, text[len(text):cap(text)])
 		switch {
-		case errors.Is(err, unix.EINTR):
-		case errors.Is(err, unix.ECHILD):
-			return 0, nil
+		case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
 		case err != nil:
-			return 0, err
-		case status.Signaled():
-			return 0, errors.New("signal " + strconv.Itoa(int(status.Signal())) + " ended it")
+			return "", errors.New("its answer cannot be read: " + owner.Reason(err))
+		case n == 0:
+			return string(text), nil
 		default:
-			return status.ExitStatus(), nil
+			text = text[:len(text)+n]
 		}
 	}
-}
-
-func answered(fd int) ([]byte, error) {
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return nil, err
-	}
-	if st.Size > answerMost {
-		return nil, errors.New("its answer is longer than " + strconv.Itoa(answerMost) + " bytes")
-	}
-	if _, err := unix.Seek(fd, 0, unix.SEEK_SET); err != nil {
-		return nil, err
-	}
-	return owner.ReadSome(fd, make([]byte, st.Size))
+	return string(text), nil
 }

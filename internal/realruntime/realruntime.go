@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/runward/runward/internal/config"
@@ -58,14 +57,15 @@ func firstRuntime(me os.FileInfo) (string, error) {
 	return "", errors.New("no OCI runtime is at " + strings.Join(config.RuntimePaths, ", ") + ": install runc, or set runtime.path in " + config.File())
 }
 
-// Safe says that nobody but root can change the runtime: whoever can,
-// decides over every container whatever policy says.
-func Safe(path string) error {
+// Safe says that nobody but root can change a program that is to be executed:
+// whoever can, decides over every container whatever policy says. what names
+// it, with its path.
+func Safe(what, path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
-		return errors.New("the real runtime " + strconv.Quote(path) + " cannot be used: " + owner.Reason(err))
+		return errors.New(what + " cannot be used: " + owner.Reason(err))
 	}
-	if err := owner.Check("the real runtime "+path, info); err != nil {
+	if err := owner.Check(what, info); err != nil {
 		return err
 	}
 	return (owner.Dirs{}).Check(filepath.Dir(path))

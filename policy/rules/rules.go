@@ -53,6 +53,7 @@ var All = []policy.Rule{
 	NetDevices,
 	Platforms,
 	RuntimeFlags,
+	RuntimeVersion,
 	CheckpointRestore,
 	Exec,
 	Compatibility,

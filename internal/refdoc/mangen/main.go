@@ -16,6 +16,7 @@ import (
 
 	"github.com/cpuguy83/go-md2man/v2/md2man"
 
+	"github.com/runward/runward/internal/customrule"
 	"github.com/runward/runward/internal/policyschema"
 	"github.com/runward/runward/policy"
 	"github.com/runward/runward/policy/rules"
@@ -64,13 +65,13 @@ func pages() (map[string][]byte, error) {
 		return nil, err
 	}
 	definitions := schema.(map[string]any)["definitions"].(map[string]any)
-	replace := map[string]string{"{SETTINGS}": "", "{KEYS}": "", "{SELECTORS}": "", "{EXCEPTIONS}": "", "{RULES}": ruleList()}
+	replace := map[string]string{"{SETTINGS}": "", "{KEYS}": "", "{SELECTORS}": "", "{EXCEPTIONS}": "", "{RULES}": ruleList(), "{CUSTOM}": "", "{NAMES}": named(customrule.Names()), "{FUNCTIONS}": named(customrule.Functions())}
 	for i := range rules.All {
 		delete(root, rules.All[i].ID)
 	}
 	for place, of := range map[string]any{
 		"{SETTINGS}": settings, "{KEYS}": map[string]any{"properties": root},
-		"{SELECTORS}": definitions["selector"], "{EXCEPTIONS}": definitions["exception"],
+		"{SELECTORS}": definitions["selector"], "{CUSTOM}": definitions["rule"], "{EXCEPTIONS}": definitions["exception"],
 	} {
 		if replace[place], err = keys(of, ""); err != nil {
 			return nil, err
@@ -138,6 +139,14 @@ func ruleList() string {
 			refs = append(refs, ref.Standard+" "+ref.ID)
 		}
 		fmt.Fprintf(&b, "References: %s.\n\n", escape(strings.Join(refs, "; ")))
+	}
+	return b.String()
+}
+
+func named(all []customrule.Named) string {
+	var b strings.Builder
+	for _, n := range all {
+		fmt.Fprintf(&b, "**%s** (%s)\n: %s.\n\n", escape(n.Name), n.Type, escape(n.Doc))
 	}
 	return b.String()
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/runward/runward/internal/config"
+	"github.com/runward/runward/internal/customrule"
 	"github.com/runward/runward/policy"
 	"github.com/runward/runward/policy/rules"
 )
@@ -44,6 +45,10 @@ func reference(cases string) ([]byte, error) {
 	for i := range rules.All {
 		r := &rules.All[i]
 		fmt.Fprintf(&b, "- [`%s`](#%s): %s\n", r.ID, r.ID, r.Title)
+	}
+	b.WriteString("- [custom rules](#custom-rules): what the site itself asks for, as expressions\n")
+	if err := custom(&b, filepath.Join(cases, "..", "..", "internal", "customrule", "custom.txtar")); err != nil {
+		return nil, err
 	}
 	for i := range rules.All {
 		if err := rule(&b, &rules.All[i], cases); err != nil {
@@ -111,6 +116,53 @@ func rule(b *bytes.Buffer, r *policy.Rule, cases string) error {
 	return example(b, r.ID, cases)
 }
 
+// custom describes custom rules, and shows every case whose name begins with
+// "example".
+func custom(b *bytes.Buffer, cases string) error {
+	b.WriteString(customText)
+	for _, list := range []struct {
+		title string
+		names []customrule.Named
+	}{{"name", customrule.Names()}, {"function", customrule.Functions()}} {
+		fmt.Fprintf(b, "\n| %s | type | meaning |\n| --- | --- | --- |\n", list.title)
+		for _, n := range list.names {
+			fmt.Fprintf(b, "| `%s` | %s | %s |\n", n.Name, n.Type, cell(n.Doc))
+		}
+	}
+	archive, err := txtar.ParseFile(cases)
+	if err != nil {
+		return err
+	}
+	seen := ""
+	for _, f := range archive.Files {
+		name, _, _ := strings.Cut(f.Name, "/")
+		if strings.HasPrefix(name, "example") && name != seen {
+			seen = name
+			showCase(b, archive, name)
+		}
+	}
+	return nil
+}
+
+const customText = `
+## custom rules
+
+` + "`[[rule]]`" + ` refuses, or with ` + "`action = \"audit\"`" + ` records, what the expression in ` + "`when`" + ` holds for. It judges what all other rules have left of
+config.json, which is what the runtime will read, and can give a container nothing. Its ` + "`id`" + ` has at least one "-"; exceptions waive it by that, for
+the policies that have it. Two policies may have rules of one id: each holds.
+
+Expressions are written in [expr](https://expr-lang.org), of which there is what is typed, pure and bounded. ` + "`runwardctl policy check`" + ` says what is wrong
+with one, and where. A rule whose expression cannot be evaluated (an index beyond a list, text that is no number, a config.json so large that it would take
+too long) counts as one that holds.
+
+Nothing is nil: what config.json does not have reads as 0, false, "" or empty, at any depth, so ` + "`spec.linux.seccomp.defaultAction`" + ` is "" where there is no
+seccomp section. That means care with limits: ` + "`spec.linux.resources.memory.limit > 8589934592`" + ` does not hold where no limit is set; write
+` + "`spec.linux.resources.memory.limit <= 0 or spec.linux.resources.memory.limit > 8589934592`" + `.
+
+With ` + "`on = [\"exec\"]`" + ` a rule judges processes that join a container, and knows only ` + "`spec.process`" + `; with ` + "`[\"create\", \"exec\"]`" + ` both, by that alone. Unless said, a rule
+judges create, run and restore. Nodes with custom rules pay for another start of the wrapper, in which they are evaluated, at each verb that policy covers.
+`
+
 // example shows the first case: the policy, and what it decides.
 func example(b *bytes.Buffer, id, cases string) error {
 	archive, err := txtar.ParseFile(filepath.Join(cases, id+".txtar"))
@@ -118,6 +170,11 @@ func example(b *bytes.Buffer, id, cases string) error {
 		return err
 	}
 	name, _, _ := strings.Cut(archive.Files[0].Name, "/")
+	showCase(b, archive, name)
+	return nil
+}
+
+func showCase(b *bytes.Buffer, archive *txtar.Archive, name string) {
 	for _, f := range archive.Files {
 		switch f.Name {
 		case name + "/policy.toml":
@@ -132,7 +189,6 @@ func example(b *bytes.Buffer, id, cases string) error {
 			}
 		}
 	}
-	return nil
 }
 
 // kind names a setting's type as a policy's author sees it.

@@ -32,13 +32,11 @@ func NewNode(t testing.TB) *Node {
 	tree := filepath.Join(filepath.Dir(here), "../../..")
 	n.Runward, n.Ctl = filepath.Join(n.Dir, "bin/runward"), filepath.Join(n.Dir, "bin/runwardctl")
 	Try(t, tree, nil, Tool(t, "make"), "--no-print-directory", "build", "BINDIR="+filepath.Join(n.Dir, "bin"),
-		"SYSCONFDIR="+n.path("etc"), "RUNDIR="+n.path("run"), "LOGDIR="+n.path("log"), "LIBDIR="+n.path("lib")).
+		"SYSCONFDIR="+n.path("etc"), "RUNDIR="+n.path("run"), "LOGDIR="+n.path("log"), "LIBDIR="+n.path("lib"), "LIBEXECDIR="+n.path("libexec")).
 		want(t, "make build")
-	for _, dir := range []string{"etc/runward/policy.d"} {
-		if err := os.MkdirAll(n.path(dir), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
+	must(t, os.MkdirAll(filepath.Dir(n.RulesProgram()), 0o755))
+	must(t, os.Rename(filepath.Join(n.Dir, "bin/runward-rules"), n.RulesProgram()))
+	must(t, os.MkdirAll(n.path("etc/runward/policy.d"), 0o755))
 	return n
 }
 
@@ -71,6 +69,16 @@ func builtNode(t testing.TB, dir string) *Node {
 	}
 	return n
 }
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// RulesProgram is where the program for custom rules is installed.
+func (n *Node) RulesProgram() string { return n.path("libexec/runward/runward-rules") }
 
 func (n *Node) path(name string) string { return filepath.Join(n.Dir, name) }
 

@@ -25,7 +25,7 @@ next:
 	ADD	$1, R21
 	CMP	$64, R21
 	BLE	loop
-	MOVD	$·ignored(SB), R4
+	MOVD	$·Ignored(SB), R4
 	MOVD	R20, (R4)
 	ADD	$64, RSP
 

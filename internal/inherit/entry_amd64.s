@@ -1,10 +1,10 @@
 #include "textflag.h"
 
 // runward_entry is the program's ELF entry point. It asks the kernel for every
-// signal's action, notes in ·ignored which are SIG_IGN, keeps where the
+// signal's action, notes in ·Ignored which are SIG_IGN, keeps where the
 // environment is in ·environment, and goes on to Go's own entry point with the
 // registers as it found them and two variables before the others, for Go alone:
-// see entry.go.
+// see inherit.go.
 TEXT runward_entry(SB), NOSPLIT|NOFRAME, $0
 	MOVQ	DX, R14			// what the kernel left for the runtime's atexit
 	SUBQ	$64, SP
@@ -30,7 +30,7 @@ next:
 	INCQ	R13
 	CMPQ	R13, $64
 	JLE	loop
-	MOVQ	R12, ·ignored(SB)
+	MOVQ	R12, ·Ignored(SB)
 	ADDQ	$64, SP
 
 	SUBQ	$16, SP			// argc, argv and its NULL move down by two words

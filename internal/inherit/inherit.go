@@ -1,16 +1,18 @@
-package main
+// Package inherit keeps what Go's runtime forgets, or changes, of how a program
+// was started.
+package inherit
 
 import (
 	"os"
 	"unsafe"
 )
 
-// ignored has a bit for each signal that was ignored when the process started,
+// Ignored has a bit for each signal that was ignored when the process started,
 // from bit 0 for signal 1. The program's entry point (entry_*.s, linked with
 // -E runward_entry) sets it before Go's runtime puts its own handlers there,
 // as nothing tells it afterwards; the real runtime must inherit what the
 // engine gave us. Linked without it, it is 0.
-var ignored uint64
+var Ignored uint64
 
 // environment is where the process's environment begins, as the kernel put it
 // there; the entry point sets it. Go's own view of it differs in three things.
@@ -21,8 +23,8 @@ var ignored uint64
 // variables of one name Go forgets the second.
 var environment *[1 << 20]*byte
 
-// inherited is the environment, entry by entry, that the real runtime is to have.
-func inherited() []string {
+// Environment is the environment, entry by entry, that the real runtime is to have.
+func Environment() []string {
 	if environment == nil { // linked without the entry point
 		return os.Environ()
 	}
