@@ -41,8 +41,8 @@ func NewNode(t testing.TB) *Node {
 }
 
 // Built is where the programs under test were built for, where there is no Go to
-// build them: bin has them, and what stands beside it is the one node's. Empty:
-// they are built here.
+// build them: bin and libexec have them, and what stands beside is the one
+// node's. Empty: they are built here.
 func Built() string { return os.Getenv("RUNWARD_E2E_BUILT") }
 
 // builtNode is the node that the programs were built for, as freshly installed.
@@ -55,7 +55,7 @@ func builtNode(t testing.TB, dir string) *Node {
 			t.Fatal(err)
 		}
 		for _, e := range entries {
-			if e.Name() != "bin" {
+			if e.Name() != "bin" && e.Name() != "libexec" {
 				if err := os.RemoveAll(n.path(e.Name())); err != nil {
 					t.Fatal(err)
 				}
