@@ -40,33 +40,24 @@ func NewNode(t testing.TB) *Node {
 	return n
 }
 
-// Built is where the programs under test were built for, where there is no Go to
-// build them: bin and libexec have them, and what stands beside is the one
-// node's. Empty: they are built here.
+// Built has the programs under test, bin and libexec, where there is no Go to
+// build them: the directory NODE.built, where they were built for the one node
+// in NODE. Empty: they are built here.
 func Built() string { return os.Getenv("RUNWARD_E2E_BUILT") }
 
 // builtNode is the node that the programs were built for, as freshly installed.
-func builtNode(t testing.TB, dir string) *Node {
+func builtNode(t testing.TB, built string) *Node {
 	t.Helper()
+	dir, found := strings.CutSuffix(built, ".built")
+	if !found {
+		t.Fatalf("RUNWARD_E2E_BUILT is %s, and does not end with .built", built)
+	}
+	remove := func() { must(t, os.RemoveAll(dir)) }
+	remove()
+	t.Cleanup(remove)
 	n := &Node{Dir: dir, t: t, Runward: filepath.Join(dir, "bin/runward"), Ctl: filepath.Join(dir, "bin/runwardctl")}
-	clear := func() {
-		entries, err := os.ReadDir(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, e := range entries {
-			if e.Name() != "bin" && e.Name() != "libexec" {
-				if err := os.RemoveAll(n.path(e.Name())); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-	}
-	clear()
-	t.Cleanup(clear)
-	if err := os.MkdirAll(n.path("etc/runward/policy.d"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.CopyFS(dir, os.DirFS(built)))
+	must(t, os.MkdirAll(n.path("etc/runward/policy.d"), 0o755))
 	return n
 }
 
