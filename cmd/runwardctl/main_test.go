@@ -37,6 +37,7 @@ func inWorkDirectory() {
 	config.LibDir = filepath.Join(work, "lib")
 	// Of what runs, what putEntries says.
 	places = func() running.Places { return running.Places{States: []string{filepath.Join(work, "runtime")}} }
+	config.StateDir = filepath.Join(work, "state")
 	config.LibExecDir = filepath.Join(work, "libexec")
 	config.RuntimePaths = []string{filepath.Join(work, "bin", "runc")}
 }
