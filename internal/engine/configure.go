@@ -5,8 +5,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"github.com/runward/runward/internal/tomlfile"
 )
 
 // A Plan is a change of one engine that can be shown, and made.
@@ -208,12 +206,4 @@ func (s *System) EndAudit(dry bool) (string, error) {
 		return f.Path + " goes", nil
 	}
 	return f.Path + " was removed", s.change(settingsRecord, record, nil, []Step{{Path: f.Path, From: now, Dirs: f.Dirs}}, nil)
-}
-
-// parsed is a file of TOML and the table in it.
-func parsed(doc *tomlfile.Doc) map[string]any {
-	if doc == nil {
-		return nil
-	}
-	return doc.Root
 }

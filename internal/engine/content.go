@@ -108,10 +108,8 @@ func temporary(path string) string {
 // write puts content at a path of the system, or nothing there, in one step:
 // who reads it has the old or the new. It is on the disk when write returns.
 func (s *System) write(path string, c *Content) error {
-	if s.fault != nil {
-		if err := s.fault(); err != nil {
-			return err
-		}
+	if err := s.step(); err != nil {
+		return err
 	}
 	at, temp := s.path(path), s.path(temporary(path))
 	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -132,10 +130,21 @@ func (s *System) write(path string, c *Content) error {
 			return fmt.Errorf("write %s: %w", path, err)
 		}
 	}
+	if err := s.step(); err != nil {
+		return err
+	}
 	if err := os.Rename(temp, at); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return syncDir(filepath.Dir(at))
+}
+
+// step lets tests end everything here.
+func (s *System) step() error {
+	if s.fault == nil {
+		return nil
+	}
+	return s.fault()
 }
 
 func writeNew(path string, c *Content) (err error) {

@@ -101,8 +101,9 @@ func planCRIO(v *view, r *Request) error {
 		}
 	}
 	if r.Mode != Register && handlers[standard] == nil {
-		if given, _ := runtime["default_runtime"].(string); given != "" && given != "runc" && given != "crun" {
-			v.note("default_runtime was " + given + ": pods that ask for nothing get " + r.Names[0] + " instead")
+		path, _ := crioOCI(standard, existing[standard])
+		if behind := v.runtimeBehind(r.Names[0]); standard != r.Names[0] && filepath.Base(path) != filepath.Base(behind) {
+			v.note("pods that ask for nothing ran under " + standard + ", and will under " + behind + ", which is what stands behind runward; runtime.path or runtime.handlers in runward.toml chooses another, and --mode interpose keeps each engine's own")
 		}
 		change["default_runtime"] = r.Names[0]
 	}

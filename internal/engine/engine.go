@@ -37,7 +37,7 @@ type System struct {
 	Programs []string          // the directories in which engines and runtimes are looked for
 	Configs  map[string]string // by engine, its main file where it is not the usual one
 
-	fault func() error // of tests: called before each write
+	fault func() error // of tests: called before each change of the disk
 }
 
 // ProgramDirs is where distributions and administrators install programs.

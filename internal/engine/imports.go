@@ -33,42 +33,65 @@ func putImport(file, text, own string) (string, error) {
 		out = strings.Join(slices.Insert(lines, line, importLine(own)+end), "")
 	} else {
 		open, shut := importSpan(doc, text)
-		inside := text[open:shut]
-		behind := strings.TrimRight(inside, " \t\r\n")
-		switch {
-		case len(old) == 0:
-			out = text[:open] + strconv.Quote(own) + inside + text[shut:]
-		case strings.HasSuffix(behind, ",") || strings.Contains(inside, "\n"):
-			out = text[:open] + elementLast(inside, own) + text[shut:]
-		default:
-			out = text[:open] + behind + ", " + strconv.Quote(own) + inside[len(behind):] + text[shut:]
-		}
+		out = text[:open] + elementLast(text[open:shut], own) + text[shut:]
 	}
 	return out, onlyImports(doc, file, out, append(slices.Clone(old), own))
 }
 
-// elementLast puts an element behind those of an array with lines or a
-// comma at its end, laid out as its first one is. The order counts: what is
-// imported last wins.
+// elementLast puts an element behind those of an array, laid out as they are:
+// what is imported last wins.
 func elementLast(inside, own string) string {
-	behind := strings.TrimRight(inside, " \t\r\n")
-	tail := inside[len(behind):]
-	lead := inside[:len(inside)-len(strings.TrimLeft(inside, " \t\r\n"))]
-	if at := strings.LastIndexByte(behind, '\n'); at >= 0 && strings.HasPrefix(strings.TrimSpace(behind[at:]), "#") {
-		lead = behind[at : at+1+len(behind[at+1:])-len(strings.TrimLeft(behind[at+1:], " \t"))]
-		return behind + lead + strconv.Quote(own) + "," + tail
+	last, comma, lead := elements(inside)
+	quoted := strconv.Quote(own)
+	if last < 0 {
+		return quoted + inside
 	}
-	if strings.HasSuffix(behind, ",") {
-		return behind + orSpace(lead) + strconv.Quote(own) + "," + tail
+	if !comma {
+		inside = inside[:last] + "," + inside[last:]
+	} else {
+		quoted += ","
 	}
-	return behind + "," + orSpace(lead) + strconv.Quote(own) + tail
+	if !strings.Contains(inside, "\n") {
+		lead = " "
+	}
+	end := len(strings.TrimRight(inside, " \t\r\n"))
+	return inside[:end] + lead + quoted + inside[end:]
 }
 
-func orSpace(s string) string {
-	if s == "" {
-		return " "
+// elements tells where the last string of an array ends (-1: there is none),
+// whether a comma follows it, and what stands between lines and strings.
+func elements(inside string) (last int, comma bool, lead string) {
+	last, lead = -1, "\n  "
+	for i := 0; i < len(inside); i++ {
+		switch inside[i] {
+		case '#':
+			i += strings.IndexByte(inside[i:]+"\n", '\n')
+		case ',':
+			comma = true
+		case '"', '\'':
+			line := strings.LastIndexByte(inside[:i], '\n')
+			if line > 0 && inside[line-1] == '\r' {
+				line--
+			}
+			if line >= 0 && strings.TrimSpace(inside[line:i]) == "" {
+				lead = inside[line:i]
+			}
+			i = skipString(inside, i)
+			last, comma = i+1, false
+		}
 	}
-	return s
+	return last, comma, lead
+}
+
+// skipString gives the place of the quote that ends the string at i.
+func skipString(text string, i int) int {
+	quote := text[i]
+	for i++; i < len(text) && text[i] != quote; i++ {
+		if text[i] == '\\' && quote == '"' {
+			i++
+		}
+	}
+	return min(i, len(text)-1)
 }
 
 // importSpan is what is between the brackets of imports, in bytes.
@@ -87,12 +110,7 @@ func importSpan(doc *tomlfile.Doc, text string) (open, shut int) {
 		case '#':
 			i += strings.IndexByte(text[i:]+"\n", '\n')
 		case '"', '\'':
-			quote := text[i]
-			for i++; i < len(text) && text[i] != quote; i++ {
-				if text[i] == '\\' && quote == '"' {
-					i++
-				}
-			}
+			i = skipString(text, i)
 		}
 	}
 	return open, len(text)
@@ -147,10 +165,13 @@ func takeImport(file, text, own string) (string, error) {
 	if !ok {
 		return "", doc.Errorf([]any{"imports"}, own+" cannot be taken out here: do it by hand, and try again")
 	}
-	if rest, ok := strings.CutPrefix(strings.TrimLeft(behind, " \t"), ","); ok {
-		before, behind = strings.TrimRight(before, " \t\r\n"), rest
-	} else if i > 0 {
-		before = strings.TrimSuffix(strings.TrimRight(before, " \t\r\n"), ",")
+	behind = strings.TrimPrefix(strings.TrimLeft(behind, " \t"), ",")
+	before = strings.TrimRight(before, " \t")
+	for _, eol := range []string{"\r\n", "\n"} { // its own line
+		if cut, ok := strings.CutSuffix(before, eol); ok {
+			before = cut
+			break
+		}
 	}
 	out := text[:open] + before + behind + text[shut:]
 	after, err := tomlfile.Parse(file, []byte(out))

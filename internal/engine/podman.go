@@ -84,21 +84,18 @@ func planPodman(v *view, r *Request) error {
 		}
 		runtimes[name] = []string{path}
 	}
-	standard, _ := engine["runtime"].(string)
+	standard := podmanDefault(v.sys, engine)
 	if r.Mode == Interpose {
 		if err := podmanFront(v, engine, runtimes); err != nil {
 			return err
 		}
 	}
-	if r.Mode != Register && (standard == "" || runtimes[filepath.Base(standard)] == nil || r.Mode == Default || filepath.IsAbs(standard)) {
-		if standard != "" && standard != r.Names[0] {
-			v.note("engine.runtime was " + standard + ": containers that ask for nothing get " + r.Names[0] + " instead")
+	behind := v.runtimeBehind(r.Names[0])
+	if r.Mode != Register && (runtimes[standard] == nil || r.Mode == Default) {
+		if standard != r.Names[0] && standard != filepath.Base(behind) {
+			v.note("containers that ask for nothing ran under " + standard + ", and will under " + behind + ", which is what stands behind runward; runtime.path or runtime.handlers in runward.toml chooses another, and --mode interpose keeps each engine's own")
 		}
 		change["runtime"] = r.Names[0]
-	}
-	behind := standard
-	if behind == "" {
-		behind = v.runtimeBehind()
 	}
 	for _, list := range podmanLists {
 		names := listOf(engine[list.key], list.names)
@@ -114,17 +111,15 @@ func planPodman(v *view, r *Request) error {
 	return v.write(own, text, Undo{Own: true})
 }
 
-// runtimeBehind is the runtime that stands behind runward where runward.toml
-// names none; only its kind matters.
-func (v *view) runtimeBehind() string {
-	if doc, err := v.toml(v.sys.Settings); err == nil {
-		if path, ok := at(parsed(doc), "runtime", "path").(string); ok {
-			return path
-		}
+// podmanDefault is the runtime of containers that ask for none.
+func podmanDefault(sys *System, engine map[string]any) string {
+	if name, _ := engine["runtime"].(string); name != "" {
+		return name
 	}
-	for _, name := range []string{"runc", "crun"} {
-		if path := v.sys.program(name); path != "" {
-			return path
+	all := podmanRuntimes(sys, engine)
+	for _, name := range podmanBuiltIn {
+		if all[name] != "" {
+			return name
 		}
 	}
 	return ""
@@ -219,12 +214,7 @@ func lookPodman(v *view) (*Status, error) {
 	}
 	s := &Status{Files: files}
 	all := podmanRuntimes(v.sys, engine)
-	s.Default, _ = engine["runtime"].(string)
-	for _, name := range podmanBuiltIn {
-		if s.Default == "" && all[name] != "" {
-			s.Default = name
-		}
-	}
+	s.Default = podmanDefault(v.sys, engine)
 	for _, name := range sortedNames(all) {
 		if all[name] == "" {
 			continue

@@ -159,6 +159,24 @@ func (v *view) interpose(handler, runtime string) (path, why string, err error) 
 	return path, "", v.addHandler(name, behind)
 }
 
+// runtimeBehind is the program that stands behind a name of runward's, as
+// runward.toml says, else the first one that runward finds.
+func (v *view) runtimeBehind(name string) string {
+	if doc, err := v.toml(v.sys.Settings); err == nil && doc != nil {
+		for _, keys := range [][]string{{"runtime", "handlers", name}, {"runtime", "path"}} {
+			if path, ok := at(doc.Root, keys...).(string); ok && path != "" {
+				return path
+			}
+		}
+	}
+	for _, name := range []string{"runc", "crun"} {
+		if path := v.sys.program(name); path != "" {
+			return path
+		}
+	}
+	return ""
+}
+
 // toml reads a file of TOML; nil: it is not there.
 func (v *view) toml(path string) (*tomlfile.Doc, error) {
 	c, err := v.read(path)
