@@ -123,7 +123,10 @@ func (s *System) change(engine string, previous, next *Record, steps []Step, set
 		err = settled()
 	}
 	if err == nil {
-		return s.keep(engine, next)
+		err = s.keep(engine, next)
+	}
+	if err == nil {
+		return nil
 	}
 	if back := s.takeBack(&under); back != nil {
 		return errors.New(err.Error() + "; and it could not be taken back: " + back.Error())
@@ -195,6 +198,7 @@ func (s *System) takeBack(r *Record) error {
 // Recover takes back what an interrupted change of the engine left, and tells
 // whether there was one.
 func (s *System) Recover(engine string) (bool, error) {
+	_ = os.Remove(s.path(temporary(s.recordPath(engine)))) // of a journal that was not begun
 	r, err := s.Recorded(engine)
 	if err != nil || r == nil || len(r.Pending) == 0 {
 		return false, err

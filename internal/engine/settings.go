@@ -139,22 +139,22 @@ func SetMode(file, text, mode string) (string, error) {
 	if n < 1 || n > len(lines) {
 		return "", doc.Errorf([]any{"mode"}, "the mode cannot be replaced: do it by hand")
 	}
+	key, value, _ := strings.Cut(lines[n-1], "=")
+	blank := value[:len(value)-len(strings.TrimLeft(value, " \t"))]
 	for _, quote := range []string{`"`, "'"} {
-		changed := strings.Replace(lines[n-1], quote+old+quote, strconv.Quote(mode), 1)
-		if changed == lines[n-1] {
+		rest, ok := strings.CutPrefix(value, blank+quote+old+quote)
+		if !ok {
 			continue
 		}
-		lines[n-1] = changed
+		lines[n-1] = key + "=" + blank + strconv.Quote(mode) + rest
 		out := strings.Join(lines, "")
 		after, err := tomlfile.Parse(file, []byte(out))
 		if err != nil || after.Root["mode"] != mode {
 			break
 		}
-		after.Root["mode"] = old
-		if reflect.DeepEqual(after.Root, doc.Root) {
+		if after.Root["mode"] = old; reflect.DeepEqual(after.Root, doc.Root) {
 			return out, nil
 		}
-		break
 	}
 	return "", doc.Errorf([]any{"mode"}, "the mode cannot be replaced: do it by hand")
 }
