@@ -113,7 +113,10 @@ func (a *app) runConfigure(f *changeFlags, r *engine.Request) error {
 	if err != nil {
 		return configuration(err)
 	}
-	if began {
+	switch {
+	case !began && s.NodeMode() == "enforce":
+		c.Audit = "the node enforces (" + s.Settings + "): what goes through runward is held to policy at once; runwardctl replay --running shows what that means"
+	case began:
 		c.Audit = `runward.toml (` + s.Settings + `) is new, with mode = "audit": runward records what it would do and changes nothing, until runwardctl enforce`
 	}
 	for _, e := range all {
@@ -138,11 +141,11 @@ func (a *app) configureOne(c *changed, s *engine.System, e *engine.Engine, f *ch
 		return configuration(err)
 	}
 	done := engineChange{Engine: e.Name, Mode: r.Mode, Files: filesOf(plan), Notes: plan.Notes}
-	return a.make(c, &done, e, plan, f)
+	return a.make(c, &done, plan, f)
 }
 
 // make makes a planned change, or only shows it.
-func (a *app) make(c *changed, done *engineChange, e *engine.Engine, plan *engine.Plan, f *changeFlags) error {
+func (a *app) make(c *changed, done *engineChange, plan *engine.Plan, f *changeFlags) error {
 	if f.preview() {
 		if !plan.Empty() {
 			a.code = exitFindings
@@ -156,7 +159,7 @@ func (a *app) make(c *changed, done *engineChange, e *engine.Engine, plan *engin
 	}
 	done.Reload = how
 	if how == "" && !plan.Empty() && f.root == "" {
-		done.ToDo = e.ReadAnew()
+		done.ToDo = plan.ReadAnew()
 	}
 	c.Engines = append(c.Engines, *done)
 	return nil

@@ -87,7 +87,7 @@ func (a *app) unconfigureOne(c *changed, s *engine.System, e *engine.Engine, f *
 	if len(bound) > 0 {
 		done.Notes = append(done.Notes, counted(len(bound), "container")+" that runward created still run: leave runward installed until they have ended")
 	}
-	return a.make(c, &done, e, plan, f)
+	return a.make(c, &done, plan, f)
 }
 
 // shownBound is how many containers are named.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -72,12 +73,18 @@ func unitActive(unit string) bool {
 	return err == nil
 }
 
-// comesUp asks again and again, for at most half a minute, and returns the last
-// answer.
-func comesUp(ask func() error) error {
+// How long an engine may take: a reload is done at once, a start is not.
+const (
+	reloadLimit = 10 * time.Second
+	startLimit  = 30 * time.Second
+)
+
+// comesUp asks again and again until the engine is well, and at the limit
+// returns the last answer.
+func comesUp(limit time.Duration, ask func() error) error {
 	poll := time.NewTicker(200 * time.Millisecond)
 	defer poll.Stop()
-	for end := time.After(30 * time.Second); ; {
+	for end := time.After(limit); ; {
 		err := ask()
 		if err == nil {
 			return nil
@@ -116,36 +123,67 @@ func dockerAt(s *System) (options []string, pidfile string) {
 // among what it reads anew on SIGHUP.
 func reloadDocker(s *System) (string, error) {
 	options, pidfile := dockerAt(s)
-	how := "dockerd was reloaded"
-	if unitActive("docker.service") && s.Configs["docker"] == "" {
-		if _, err := run(nil, "systemctl", "reload", "docker.service"); err != nil {
-			return "", err
-		}
-	} else {
-		pid, err := pidOf(pidfile, "dockerd")
-		if err != nil {
-			return "", err
-		}
-		if pid == 0 {
-			return "dockerd does not run, and reads its files when it starts", nil
-		}
-		if err := syscall.Kill(pid, syscall.SIGHUP); err != nil {
-			return "", errors.New("dockerd (process " + strconv.Itoa(pid) + ") cannot be signalled: " + err.Error())
-		}
-	}
-	if s.program("docker") == "" {
-		return how + "; without the docker command nobody can ask it how it is", nil
-	}
-	want, err := lookDocker(&view{sys: s, engine: dockerEngine(), base: map[string]*Content{}})
+	pid, err := pidOf(pidfile, "dockerd")
 	if err != nil {
 		return "", err
 	}
-	return how, comesUp(func() error { return dockerHas(options, want) })
+	if pid == 0 {
+		return "dockerd does not run, and reads its files when it starts", nil
+	}
+	if s.program("docker") == "" {
+		return "", errors.New("the docker command is not installed, so dockerd cannot be asked how it is: leave out --restart")
+	}
+	file := dockerEngine().file(s)
+	now, err := s.read(file)
+	if err != nil {
+		return "", err
+	}
+	if err := dockerOver(s, file, now, options, pid); err != nil {
+		return "", err
+	}
+	return "dockerd was reloaded", dockerRead(s, options, pid)
+}
+
+// dockerOver leads dockerd away from a default runtime that the file has no
+// more, by way of one that says runc.
+func dockerOver(s *System, file string, now *Content, options []string, pid int) error {
+	standard, err := run(nil, "docker", append(slices.Clone(options), "info", "--format", "{{.DefaultRuntime}}")...)
+	if err != nil {
+		return err
+	}
+	standard = strings.TrimSpace(standard)
+	via := dockerVia(file, fresh(`{"default-runtime": ""}`), now)
+	if via == nil || standard == "runc" {
+		return nil
+	}
+	if now != nil {
+		via = now.with(via.Text)
+	}
+	if err := s.write(file, via); err != nil {
+		return err
+	}
+	err = dockerRead(s, options, pid)
+	if back := s.write(file, now); err == nil {
+		err = back
+	}
+	return err
+}
+
+// dockerRead signals dockerd, and waits until it has what its file says.
+func dockerRead(s *System, options []string, pid int) error {
+	want, err := lookDocker(&view{sys: s, engine: dockerEngine(), base: map[string]*Content{}})
+	if err != nil {
+		return err
+	}
+	if err := syscall.Kill(pid, syscall.SIGHUP); err != nil {
+		return errors.New("dockerd (process " + strconv.Itoa(pid) + ") cannot be signalled: " + err.Error())
+	}
+	return comesUp(reloadLimit, func() error { return dockerHas(options, want) })
 }
 
 // dockerHas asks dockerd whether it knows what its file says.
 func dockerHas(options []string, want *Status) error {
-	out, err := run(nil, "docker", append(options, "info", "--format", "{{.DefaultRuntime}}{{range $name, $_ := .Runtimes}} {{$name}}{{end}}")...)
+	out, err := run(nil, "docker", append(slices.Clone(options), "info", "--format", "{{.DefaultRuntime}}{{range $name, $_ := .Runtimes}} {{$name}}{{end}}")...)
 	if err != nil {
 		return err
 	}
@@ -219,7 +257,7 @@ func reloadContainerd(s *System) (string, error) {
 	if _, err := run(nil, "systemctl", "restart", "containerd.service"); err != nil {
 		return "", err
 	}
-	return "containerd was restarted; containers went on running", comesUp(func() error { return criWell(s) })
+	return "containerd was restarted; containers went on running", comesUp(startLimit, func() error { return criWell(s) })
 }
 
 // criWell asks containerd whether its CRI plugin runs.
@@ -247,7 +285,7 @@ func reloadCRIO(s *System) (string, error) {
 	if _, err := run(nil, "systemctl", "restart", "crio.service"); err != nil {
 		return "", err
 	}
-	return "CRI-O was restarted; containers went on running", comesUp(func() error {
+	return "CRI-O was restarted; containers went on running", comesUp(startLimit, func() error {
 		if !unitActive("crio.service") {
 			return errors.New("crio.service does not stay up; its log says why")
 		}

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/runward/runward/internal/tomlfile"
 )
 
 // A Plan is a change of one engine that can be shown, and made.
@@ -120,6 +122,17 @@ func (r *Record) Links(s *System) bool {
 // Empty tells whether there is nothing to do.
 func (p *Plan) Empty() bool { return len(p.Steps) == 0 }
 
+// ReadAnew says how a person lets the engine read its files; empty: it does so
+// at every call.
+func (p *Plan) ReadAnew() string {
+	for _, step := range p.Steps {
+		if step.Via != nil {
+			return "systemctl restart docker (not reload: a dockerd that runs keeps a default runtime that is gone, and 20.10 ends over it)"
+		}
+	}
+	return p.engine.apply
+}
+
 // Apply makes the change. With reload the engine is made to read its files, and
 // asked whether it is well; how says what was done. An error has taken
 // everything back.
@@ -167,6 +180,22 @@ func (s *System) BeginAudit(dry bool) (bool, error) {
 	to, dirs := fresh(auditSettings), s.missingDirs(s.Settings)
 	next := &Record{Version: 1, Engine: settingsRecord, Files: []File{{Path: s.Settings, To: to.bare(), Undo: Undo{Own: true}, Dirs: dirs}}}
 	return true, s.change(settingsRecord, nil, next, []Step{{Path: s.Settings, To: to, Dirs: dirs}}, nil)
+}
+
+// NodeMode is the mode that runward.toml says; enforce where it says none.
+func (s *System) NodeMode() string {
+	c, err := s.read(s.Settings)
+	if err != nil || c == nil {
+		return "enforce"
+	}
+	doc, err := tomlfile.Parse(s.Settings, []byte(c.Text))
+	if err != nil {
+		return "enforce"
+	}
+	if mode, ok := doc.Root["mode"].(string); ok {
+		return mode
+	}
+	return "enforce"
 }
 
 // EndAudit takes runward.toml back where configure made it, no engine is

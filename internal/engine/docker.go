@@ -9,7 +9,7 @@ import (
 func dockerEngine() *Engine {
 	return &Engine{
 		Name: "docker", program: "dockerd", config: "/etc/docker/daemon.json",
-		plan: planDocker, look: lookDocker, reload: reloadDocker, apply: "systemctl reload docker",
+		plan: planDocker, look: lookDocker, via: dockerVia, reload: reloadDocker, apply: "systemctl reload docker",
 		ways: []string{
 			"docker run --runtime runc: Docker keeps that name for itself; whoever may use Docker's socket can ask for it",
 			"docker build: BuildKit runs runc, unless dockerd's environment has DOCKER_BUILDKIT_RUNC_COMMAND",
@@ -71,6 +71,31 @@ func planDocker(v *view, r *Request) error {
 		return nil // somebody wrote it all by hand
 	}
 	return v.write(file, text, Undo{JSON: edits})
+}
+
+// dockerVia is a daemon.json that leads dockerd away from a default runtime which
+// the next one has no more: dockerd keeps the name when the file says none, and
+// 20.10 ends over a name that no runtime has.
+func dockerVia(path string, from, to *Content) *Content {
+	if to == nil {
+		to = fresh("{}\n")
+	}
+	if from == nil {
+		return nil
+	}
+	before, err := parseJSON(path, from.Text)
+	if err != nil {
+		return nil
+	}
+	after, err := parseJSON(path, to.Text)
+	if err != nil || !before.Root().Get("default-runtime").Exists() || after.Root().Get("default-runtime").Exists() {
+		return nil
+	}
+	text, _, err := setMember(path, to.Text, []string{"default-runtime"}, "runc")
+	if err != nil {
+		return nil
+	}
+	return to.with(text)
 }
 
 // dockerFront puts runward in front of each runtime that has a path, and tells

@@ -74,10 +74,11 @@ type Engine struct {
 	config  string // its main file
 	plan    func(*view, *Request) error
 	look    func(*view) (*Status, error)
-	check   func(*System, *Request) error       // what was written, by the engine's own program; nil: it has none
-	reload  func(*System) (how string, _ error) // lets the engine read its files, and waits until it answers
-	apply   string                              // how its files are read anew, for a person; empty: at every call
-	ways    []string                            // around runward, that no configuration closes
+	check   func(*System, *Request) error                 // what was written, by the engine's own program; nil: it has none
+	reload  func(*System) (how string, _ error)           // lets the engine read its files, and waits until it answers
+	apply   string                                        // how its files are read anew, for a person; empty: at every call
+	via     func(path string, from, to *Content) *Content // what its file holds while it is led from one to the other; nil: nothing
+	ways    []string                                      // around runward, that no configuration closes
 }
 
 // All are the engines, in the order in which they are shown.
@@ -142,10 +143,6 @@ func (r *Request) Check() error {
 	}
 	return nil
 }
-
-// ReadAnew says how a person lets the engine read its files; empty: it does so
-// at every call.
-func (e *Engine) ReadAnew() string { return e.apply }
 
 // Usual is the main file of an engine that nobody has told otherwise.
 func (e *Engine) Usual() string { return e.config }

@@ -14,14 +14,18 @@ import (
 
 var update = flag.Bool("update", false, "rewrite what the cases in testdata want")
 
-// under is a system of the test's own with these files, and programs in /usr/bin.
-func under(t *testing.T, files map[string]string, programs ...string) *System {
-	t.Helper()
-	s := &System{
-		Root: t.TempDir(), Runward: "/usr/bin/runward", Links: "/usr/libexec/runward/links",
+func paths(root string) *System {
+	return &System{
+		Root: root, Runward: "/usr/bin/runward", Links: "/usr/libexec/runward/links",
 		State: "/var/lib/runward/engines", Settings: "/etc/runward/runward.toml",
 		Programs: []string{"/usr/bin"}, Configs: map[string]string{},
 	}
+}
+
+// under is a system of the test's own with these files, and programs in /usr/bin.
+func under(t *testing.T, files map[string]string, programs ...string) *System {
+	t.Helper()
+	s := paths(t.TempDir())
 	for _, dir := range []string{"usr/bin", "usr/libexec", "var/lib", "etc"} {
 		if err := os.MkdirAll(filepath.Join(s.Root, dir), 0o755); err != nil {
 			t.Fatal(err)

@@ -41,6 +41,7 @@ type Step struct {
 	Path string   `json:"path"`
 	From *Content `json:"from"`
 	To   *Content `json:"to"`             // in the journal without the text
+	Via  *Content `json:"via,omitempty"`  // what stands there while the engine is led over; likewise
 	Dirs []string `json:"dirs,omitempty"` // that did not exist
 }
 
@@ -112,7 +113,7 @@ func (s *System) change(engine string, previous, next *Record, steps []Step, set
 		under.Previous = previous
 	}
 	for _, step := range steps {
-		step.To = step.To.bare()
+		step.To, step.Via = step.To.bare(), step.Via.bare()
 		under.Pending = append(under.Pending, step)
 	}
 	if err := s.keep(engine, &under); err != nil {
@@ -174,7 +175,7 @@ func (s *System) takeBack(r *Record) error {
 		}
 		switch {
 		case same(now, step.From):
-		case same(now, step.To):
+		case same(now, step.To), step.Via != nil && same(now, step.Via):
 			if step.From != nil {
 				for _, dir := range s.missingDirs(step.Path) {
 					if err := os.Mkdir(s.path(dir), 0o755); err != nil {

@@ -53,8 +53,7 @@ func TestKilledAnywhere(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := site(t) // only for its paths
-		s.Root = os.Getenv("ENGINE_TEST_ROOT")
+		s := paths(os.Getenv("ENGINE_TEST_ROOT"))
 		s.fault = func() error {
 			if left--; left < 0 {
 				return syscall.Kill(os.Getpid(), syscall.SIGKILL)

@@ -135,7 +135,7 @@ func (v *view) binary(name string) (string, error) {
 
 // ours tells whether a runtime's path is runward, by whatever name.
 func (v *view) ours(path string) bool {
-	if path == v.sys.Runward {
+	if path == v.sys.Runward || filepath.Dir(path) == v.sys.Links {
 		return true
 	}
 	c, err := v.sys.read(path)
@@ -242,7 +242,11 @@ func (v *view) steps() ([]Step, error) {
 			return err
 		}
 		if !same(from, to) {
-			steps = append(steps, Step{Path: path, From: from, To: to, Dirs: dirs})
+			step := Step{Path: path, From: from, To: to, Dirs: dirs}
+			if v.engine.via != nil && path == v.engine.file(v.sys) {
+				step.Via = v.engine.via(path, from, to)
+			}
+			steps = append(steps, step)
 		}
 		return nil
 	}
