@@ -140,6 +140,8 @@ func (v *verifiedEngine) text(p *display.Printer) {
 			p.Note("ok: "+what+" goes through runward, receipt "+probe.Receipt, 2)
 		case probe.Problem != "":
 			p.Note("not proven: "+what+": "+probe.Problem, 2)
+		case probe.Reserved:
+			p.Note("always there: "+what+" started a container that left no receipt", 2)
 		default:
 			p.Note("around runward: "+what+" started a container that left no receipt", 2)
 		}

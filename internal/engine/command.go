@@ -144,20 +144,22 @@ func reloadDocker(s *System) (string, error) {
 	return "dockerd was reloaded", dockerRead(s, options, pid)
 }
 
-// dockerOver leads dockerd away from a default runtime that the file has no
-// more, by way of one that says runc.
+// dockerOver leads dockerd away from what the file has no more.
 func dockerOver(s *System, file string, now *Content, options []string, pid int) error {
-	standard, err := run(nil, "docker", append(slices.Clone(options), "info", "--format", "{{.DefaultRuntime}}")...)
+	want, err := lookDocker(&view{sys: s, engine: dockerEngine(), base: map[string]*Content{}})
 	if err != nil {
 		return err
 	}
-	standard = strings.TrimSpace(standard)
-	via := dockerVia(file, fresh(`{"default-runtime": ""}`), now)
-	if via == nil || standard == "runc" {
+	standard, names, err := dockerSays(options)
+	if err != nil {
+		return err
+	}
+	if standard == want.Default && len(surplus(names, want)) == 0 {
 		return nil
 	}
-	if now != nil {
-		via = now.with(via.Text)
+	via := dockerVia(file, fresh(`{"runtimes": {}, "default-runtime": ""}`), now)
+	if via == nil {
+		return nil
 	}
 	if err := s.write(file, via); err != nil {
 		return err
@@ -167,6 +169,27 @@ func dockerOver(s *System, file string, now *Content, options []string, pid int)
 		err = back
 	}
 	return err
+}
+
+// dockerSays asks dockerd for its default runtime, and for those that it knows.
+func dockerSays(options []string) (standard string, names []string, err error) {
+	out, err := run(nil, "docker", append(slices.Clone(options), "info", "--format", "{{.DefaultRuntime}}{{range $name, $_ := .Runtimes}} {{$name}}{{end}}")...)
+	if err != nil {
+		return "", nil, err
+	}
+	words := strings.Fields(out)
+	if len(words) == 0 {
+		return "", nil, errors.New("dockerd does not say its runtimes")
+	}
+	return words[0], words[1:], nil
+}
+
+// surplus are the runtimes that dockerd knows and the file does not have, but for
+// the names that newer ones have for their own.
+func surplus(names []string, want *Status) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return strings.HasPrefix(name, "io.containerd.") || slices.ContainsFunc(want.Handlers, func(h StatusHandler) bool { return h.Name == name })
+	})
 }
 
 // dockerRead signals dockerd, and waits until it has what its file says.
@@ -181,29 +204,24 @@ func dockerRead(s *System, options []string, pid int) error {
 	return comesUp(reloadLimit, func() error { return dockerHas(options, want) })
 }
 
-// dockerHas asks dockerd whether it knows what its file says.
+// dockerHas asks dockerd whether it has what its file says, and no runward that
+// the file does not say.
 func dockerHas(options []string, want *Status) error {
-	out, err := run(nil, "docker", append(slices.Clone(options), "info", "--format", "{{.DefaultRuntime}}{{range $name, $_ := .Runtimes}} {{$name}}{{end}}")...)
+	standard, names, err := dockerSays(options)
 	if err != nil {
 		return err
 	}
-	has := strings.Fields(out)
-	if len(has) == 0 || has[0] != want.Default {
+	if standard != want.Default {
 		return errors.New("dockerd does not take " + want.Default + " for its default runtime; its log says why")
 	}
-	names := map[string]bool{}
-	for _, name := range has[1:] {
-		names[name] = true
-	}
 	for _, h := range want.Handlers {
-		if !names[h.Name] {
+		if !slices.Contains(names, h.Name) {
 			return errors.New("dockerd does not know the runtime " + h.Name + "; its log says why")
 		}
-		delete(names, h.Name)
 	}
-	for name := range names {
+	for _, name := range surplus(names, want) {
 		if strings.HasPrefix(name, "runward") {
-			return errors.New("dockerd still has the runtime " + name)
+			return errors.New("dockerd still has the runtime " + name + "; its log says why")
 		}
 	}
 	return nil

@@ -127,7 +127,7 @@ func (p *Plan) Empty() bool { return len(p.Steps) == 0 }
 func (p *Plan) ReadAnew() string {
 	for _, step := range p.Steps {
 		if step.Via != nil {
-			return "systemctl restart docker (not reload: a dockerd that runs keeps a default runtime that is gone, and 20.10 ends over it)"
+			return "systemctl restart docker (a reload leaves it what the file has no more, and 20.10 ends over a default runtime that is gone)"
 		}
 	}
 	return p.engine.apply

@@ -73,26 +73,37 @@ func planDocker(v *view, r *Request) error {
 	return v.write(file, text, Undo{JSON: edits})
 }
 
-// dockerVia is a daemon.json that leads dockerd away from a default runtime which
-// the next one has no more: dockerd keeps the name when the file says none, and
-// 20.10 ends over a name that no runtime has.
+// dockerVia is a daemon.json that leads dockerd away from runtimes, and from a
+// default one, which the next file has no more: where that says nothing at all of
+// them, dockerd keeps what it has, and 20.10 ends over a default runtime that is gone.
 func dockerVia(path string, from, to *Content) *Content {
-	if to == nil {
-		to = fresh("{}\n")
-	}
 	if from == nil {
 		return nil
+	}
+	if to == nil {
+		to = fresh("{}\n")
 	}
 	before, err := parseJSON(path, from.Text)
 	if err != nil {
 		return nil
 	}
-	after, err := parseJSON(path, to.Text)
-	if err != nil || !before.Root().Get("default-runtime").Exists() || after.Root().Get("default-runtime").Exists() {
-		return nil
+	text := to.Text
+	for _, m := range []struct {
+		key   string
+		value any
+	}{{"runtimes", map[string]string{}}, {"default-runtime", "runc"}} {
+		after, err := parseJSON(path, text)
+		if err != nil {
+			return nil
+		}
+		if !before.Root().Get(m.key).Exists() || after.Root().Get(m.key).Exists() {
+			continue
+		}
+		if text, _, err = setMember(path, text, []string{m.key}, m.value); err != nil {
+			return nil
+		}
 	}
-	text, _, err := setMember(path, to.Text, []string{"default-runtime"}, "runc")
-	if err != nil {
+	if text == to.Text {
 		return nil
 	}
 	return to.with(text)

@@ -219,3 +219,85 @@ func creates(n *lab.Node) []lab.Receipt {
 	}
 	return all
 }
+
+func TestEnginePodman(t *testing.T) {
+	n := lab.NewNode(t)
+	p := lab.PlainPodman(t)
+	own := filepath.Join(p.Dir, "containers.conf.d")
+	run := func(args ...string) lab.Result {
+		return p.Try(append(append([]string{"podman"}, args...), "run", "--rm", lab.Image, "true")...)
+	}
+	ctl := func(args ...string) string {
+		t.Helper()
+		r := p.Try(append([]string{n.Ctl, "engine"}, args...)...)
+		if r.Code != 0 {
+			t.Fatalf("%s: exit code %d\n%s%s", args, r.Code, r.Stdout, r.Stderr)
+		}
+		return r.Stdout
+	}
+	if r := run(); r.Code != 0 || len(n.Receipts()) != 0 {
+		t.Fatalf("before: %d receipts, %s", len(n.Receipts()), r.Stderr)
+	}
+	ctl("configure", "--engine", "podman", "--restart")
+	if r := run("--runtime", "runward"); r.Code != 0 || len(n.Receipts()) != 1 || n.Receipts()[0].Engine != "podman" {
+		t.Errorf("registered: %+v %s", n.Receipts(), r.Stderr)
+	}
+	if r := run(); r.Code != 0 || len(n.Receipts()) != 1 {
+		t.Errorf("registered, without a runtime: %d receipts %s", len(n.Receipts()), r.Stderr)
+	}
+	for i, mode := range []string{"default", "interpose"} {
+		ctl("configure", "--engine", "podman", "--mode", mode, "--restart")
+		if r := run(); r.Code != 0 || len(n.Receipts()) != 2+i {
+			t.Errorf("%s: %d receipts %s", mode, len(n.Receipts()), r.Stderr)
+		}
+	}
+	if r := run("--runtime", "runc"); r.Code != 0 || len(n.Receipts()) != 4 {
+		t.Errorf("interposed, with runc named: %d receipts %s", len(n.Receipts()), r.Stderr)
+	}
+	var v verified
+	out := ctl("verify", "--engine", "podman", "-o", "json")
+	if err := json.Unmarshal([]byte(out), &v); err != nil || !v.Proven || !v.Engines[0].Interposed {
+		t.Errorf("interposed: %v %s", err, out)
+	}
+	for _, probe := range v.Engines[0].Probes {
+		if probe.Receipt == "" || probe.Problem != "" && probe.Handler != "crun" { // crun runs on no hybrid of cgroups
+			t.Errorf("probe: %+v", probe)
+		}
+	}
+	ctl("unconfigure", "--engine", "podman")
+	if r := run(); r.Code != 0 || len(n.Receipts()) != 4+len(v.Engines[0].Probes) {
+		t.Errorf("afterwards: %d receipts %s", len(n.Receipts()), r.Stderr)
+	}
+	if _, err := os.Lstat(own); !os.IsNotExist(err) {
+		t.Errorf("%s is left: %v", own, err)
+	}
+	untouched(t, n)
+}
+
+// README's way from the first configure to unconfigure, command by command, on
+// Docker alone.
+func TestReadmeEngines(t *testing.T) {
+	n := lab.NewNode(t)
+	d := lab.PlainDocker(t, "")
+	before := read(t, d.Config)
+	env := []string{"PATH=" + filepath.Dir(n.Ctl) + ":" + os.Getenv("PATH")}
+	for _, s := range readme(t, "In front of the engines") {
+		command := s.command
+		if strings.Contains(command, "engine ") {
+			command += " --engine docker --config " + d.Config
+		}
+		r := lab.Try(t, n.Dir, env, "bash", "-c", command)
+		t.Log("$ " + command + "\n" + r.Stdout + r.Stderr)
+		got := strings.ReplaceAll(strings.ReplaceAll(r.Stdout+r.Stderr, filepath.Dir(d.Config), "/etc/docker"), n.Dir, "")
+		s.printed(t, strings.Split(strings.TrimSuffix(got, "\n"), "\n"))
+		if strings.Contains(s.command, "enforce") {
+			if r := d.Try("run", "--rm", "--network", "none", "--volume", "/etc:/data", lab.Image, "true"); r.Code == 0 || !strings.Contains(r.Stderr, "runward: host_paths") {
+				t.Errorf("enforced: %d %s", r.Code, r.Stderr)
+			}
+		}
+	}
+	if after := read(t, d.Config); after != before {
+		t.Errorf("daemon.json is\n%s\nwas\n%s", after, before)
+	}
+	untouched(t, n)
+}
