@@ -185,3 +185,38 @@ func TestEngineDoesNotComeUp(t *testing.T) {
 	delete(last, "/var/lib/runward/")
 	equalTrees(t, last, first)
 }
+
+// The process ends while a file stands that only leads the engine over.
+func TestKilledOnTheWayOver(t *testing.T) {
+	s := under(t, map[string]string{"/etc/docker/daemon.json": "{}\n"}, "dockerd", "runc")
+	plan, err := dockerEngine().Configure(s, &Request{Mode: Default, Names: []string{"runward"}})
+	apply(t, plan, err)
+	configured := tree(t, s)
+	plan, err = dockerEngine().Unconfigure(s, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	via := plan.Steps[0].Via
+	if want := "{\n  \"runtimes\": {},\n  \"default-runtime\": \"runc\"\n}\n"; via == nil || via.Text != want {
+		t.Fatalf("over leads %+v, want %s", via, want)
+	}
+	if got, want := plan.ReadAnew(), "systemctl restart docker (a reload leaves it what the file has no more, and 20.10 ends over a default runtime that is gone)"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	killed := errors.New("killed")
+	plan.engine.reload = func(s *System) (string, error) {
+		if err := s.write("/etc/docker/daemon.json", via); err != nil {
+			return "", err
+		}
+		s.fault = func() error { return killed }
+		return "", killed
+	}
+	if _, err := plan.Apply(true); err == nil {
+		t.Fatal("it was not killed")
+	}
+	s.fault = nil
+	if was, err := s.Recover("docker"); err != nil || !was {
+		t.Fatal(was, err)
+	}
+	equalTrees(t, tree(t, s), configured)
+}
