@@ -100,7 +100,7 @@ func (a *app) runConfigure(f *changeFlags, r *engine.Request) error {
 	if err := r.Check(); err != nil {
 		return usage("--mode, --handler: "+err.Error(), "")
 	}
-	s, all, notes, unlock, err := f.locked()
+	s, all, notes, unlock, err := f.locked(f.preview())
 	if err != nil {
 		return err
 	}

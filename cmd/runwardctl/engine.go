@@ -40,6 +40,7 @@ through it and what does not, and takes everything back.`,
 type target struct {
 	engines      []string
 	root, config string
+	recorded     bool // auto: also engines that are configured and not installed any more
 }
 
 func (t *target) flags(cmd *cobra.Command) {
@@ -76,7 +77,8 @@ func (t *target) find() (*engine.System, []*engine.Engine, error) {
 	if slices.Contains(t.engines, "auto") {
 		var all []*engine.Engine
 		for _, e := range engine.All() {
-			if e.Installed(s) {
+			r, err := s.Recorded(e.Name)
+			if e.Installed(s) || t.recorded && (err != nil || r != nil) {
 				all = append(all, e)
 			}
 		}
@@ -102,10 +104,10 @@ func (t *target) find() (*engine.System, []*engine.Engine, error) {
 }
 
 // locked gives the system and the engines for a command that changes them,
-// after what an interrupted one left was taken back.
-func (t *target) locked() (s *engine.System, all []*engine.Engine, notes []string, unlock func(), err error) {
-	if s, all, err = t.find(); err != nil {
-		return nil, nil, nil, nil, err
+// after what an interrupted one left was taken back. A preview changes nothing.
+func (t *target) locked(preview bool) (s *engine.System, all []*engine.Engine, notes []string, unlock func(), err error) {
+	if s, all, err = t.find(); err != nil || preview {
+		return s, all, nil, func() {}, err
 	}
 	if unlock, err = s.Lock(); err != nil {
 		return nil, nil, nil, nil, configuration(err)

@@ -36,6 +36,7 @@ type statuses struct {
 }
 
 func (a *app) runEngineStatus(t *target) error {
+	t.recorded = true
 	s, all, err := t.find()
 	if err != nil {
 		return err

@@ -37,7 +37,8 @@ change; 2 it cannot be done, and nothing was changed; 3 internal error.`,
 }
 
 func (a *app) runUnconfigure(f *changeFlags, force bool) error {
-	s, all, notes, unlock, err := f.locked()
+	f.recorded = true
+	s, all, notes, unlock, err := f.locked(f.preview())
 	if err != nil {
 		return err
 	}

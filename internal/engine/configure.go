@@ -167,8 +167,10 @@ const settingsRecord = "settings"
 // BeginAudit writes a runward.toml that only records, where there is none, and
 // tells whether it did, or would.
 func (s *System) BeginAudit(dry bool) (bool, error) {
-	if _, err := s.Recover(settingsRecord); err != nil {
-		return false, err
+	if !dry {
+		if _, err := s.Recover(settingsRecord); err != nil {
+			return false, err
+		}
 	}
 	c, err := s.read(s.Settings)
 	if err != nil || c != nil {
@@ -202,8 +204,10 @@ func (s *System) NodeMode() string {
 // configured any more, and nobody has written anything else in it. It says what
 // became of it; empty: nothing.
 func (s *System) EndAudit(dry bool) (string, error) {
-	if _, err := s.Recover(settingsRecord); err != nil {
-		return "", err
+	if !dry {
+		if _, err := s.Recover(settingsRecord); err != nil {
+			return "", err
+		}
 	}
 	record, err := s.Recorded(settingsRecord)
 	if err != nil || record == nil || len(record.Files) != 1 {

@@ -301,3 +301,36 @@ func TestReadmeEngines(t *testing.T) {
 	}
 	untouched(t, n)
 }
+
+// The node's own containerd, which systemd restarts.
+func TestEngineSystemd(t *testing.T) {
+	if _, err := os.Stat("/run/systemd/system"); err != nil {
+		t.Skip("systemd does not run here: ", err)
+	}
+	n := lab.NewNode(t)
+	c := lab.SystemContainerd(t)
+	before := read(t, c.Config)
+	pod := func() lab.Result {
+		request := c.PodRequest("true")
+		request["sandbox"].(map[string]any)["linux"].(map[string]any)["cgroup_parent"] = "/system.slice"
+		return c.PodWith("", request)
+	}
+	out := ctl(t, n, "engine", "configure", "--engine", "containerd", "--mode", "interpose", "--restart")
+	if !strings.Contains(out, "containerd was restarted") {
+		t.Errorf("configure says %q", out)
+	}
+	if r := pod(); r.Code != 0 || len(creates(n)) != 2 {
+		t.Errorf("interposed: %d receipts %s", len(creates(n)), r.Stderr)
+	}
+	if v := verify(t, n, 0, "--engine", "containerd"); !v.Engines[0].Interposed {
+		t.Errorf("interposed: %+v", v)
+	}
+	ctl(t, n, "engine", "unconfigure", "--engine", "containerd", "--restart")
+	if r := pod(); r.Code != 0 || len(creates(n)) > 5 {
+		t.Errorf("afterwards: %d receipts %s", len(creates(n)), r.Stderr)
+	}
+	if after := read(t, c.Config); after != before {
+		t.Errorf("config.toml is\n%s\nwas\n%s", after, before)
+	}
+	untouched(t, n)
+}

@@ -234,3 +234,17 @@ func (d *Daemon) logged() string {
 	}
 	return string(raw)
 }
+
+// SystemContainerd is the node's own containerd, started by systemd, with the
+// lab's images loaded.
+func SystemContainerd(t testing.TB) *Daemon {
+	t.Helper()
+	d := &Daemon{Socket: "/run/containerd/containerd.sock", Namespace: Name(), Config: "/etc/containerd/config.toml", t: t, dir: Dir(t)}
+	Try(t, "", nil, Tool(t, "systemctl"), "start", "containerd.service").want(t, "systemctl start containerd")
+	t.Cleanup(func() {
+		Try(t, "", nil, Tool(t, "systemctl"), "stop", "containerd.service").want(t, "systemctl stop containerd")
+	})
+	Try(t, "", nil, Tool(t, "ctr"), "--namespace", "k8s.io", "images", "import", ImageArchive(t, filepath.Join(d.dir, "images"))).
+		want(t, "ctr images import")
+	return d
+}
