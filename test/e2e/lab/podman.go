@@ -2,9 +2,12 @@ package lab
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 )
 
 // Store is a podman with storage, state, locks and configuration of the test's own.
@@ -37,6 +40,7 @@ runroot = %q
 	p.try("load", "--quiet", "--input", ImageArchive(t, filepath.Join(p.dir, "images"))).want(t, "podman load")
 	t.Cleanup(func() {
 		p.try("rm", "--all", "--force", "--time", "0").want(t, "podman rm")
+		gone(t, p.dir)
 		removeCgroup(t, p.group)
 		Try(t, "", nil, Tool(t, "umount"), "--lazy", filepath.Join(p.dir, "graph/overlay")) // mounted if it was used
 	})
@@ -117,6 +121,7 @@ tmp_dir = %q
 	p.Try("podman", "load", "--quiet", "--input", ImageArchive(t, filepath.Join(dir, "images"))).want(t, "podman load")
 	t.Cleanup(func() {
 		p.Try("podman", "rm", "--all", "--force", "--time", "0").want(t, "podman rm")
+		gone(t, dir)
 		removeCgroup(t, "libpod_parent")
 		Try(t, "", nil, Tool(t, "umount"), "--lazy", filepath.Join(dir, "graph/overlay")) // mounted if it was used
 	})
@@ -127,4 +132,34 @@ tmp_dir = %q
 func (p *NodePodman) Try(command ...string) Result {
 	p.t.Helper()
 	return Try(p.t, "", nil, Tool(p.t, "unshare"), append([]string{"--mount", "sh", "-c", `mount --bind "$0" /etc/containers && exec "$@"`, p.Dir}, command...)...)
+}
+
+// gone waits until no process has a path below dir among its arguments: conmon
+// starts a podman that cleans up after a container, also after one that was
+// removed meanwhile.
+func gone(t testing.TB, dir string) {
+	t.Helper()
+	poll := time.NewTicker(20 * time.Millisecond)
+	defer poll.Stop()
+	for end := time.After(time.Minute); ; {
+		files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+		if err != nil {
+			t.Fatal(err)
+		}
+		left := ""
+		for _, file := range files {
+			if line, err := os.ReadFile(file); err == nil && strings.Contains(string(line), dir+"/") { // else it ended meanwhile
+				left = strings.ReplaceAll(string(line), "\x00", " ")
+			}
+		}
+		if left == "" {
+			return
+		}
+		select {
+		case <-poll.C:
+		case <-end:
+			t.Errorf("still there after a minute: %s", left)
+			return
+		}
+	}
 }
