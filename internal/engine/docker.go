@@ -55,7 +55,7 @@ func planDocker(v *view, r *Request) error {
 	}
 	fronted := false
 	if r.Mode == Interpose {
-		if fronted, err = dockerFront(v, root, r, set); err != nil {
+		if fronted, err = dockerFront(v, root, set); err != nil {
 			return err
 		}
 	}
@@ -111,7 +111,7 @@ func dockerVia(path string, from, to *Content) *Content {
 
 // dockerFront puts runward in front of each runtime that has a path, and tells
 // whether the default one is among them.
-func dockerFront(v *view, root jsondoc.Value, r *Request, set func(any, ...string) error) (fronted bool, err error) {
+func dockerFront(v *view, root jsondoc.Value, set func(any, ...string) error) (fronted bool, err error) {
 	standard := root.Get("default-runtime").Str()
 	for m := root.Get("runtimes").First(); m.Exists(); m = m.Next() {
 		key, runtime := []string{"runtimes", m.Key(), "path"}, m.Get("path").Str()

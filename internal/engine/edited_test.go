@@ -109,29 +109,41 @@ func TestRefused(t *testing.T) {
 		{"a name that no pod can give", "docker", nil, Register, "Run_Ward", "a handler cannot be called Run_Ward: want small letters, digits and -, as a RuntimeClass does"},
 		{"no such mode", "docker", nil, "all", "runward", "no mode is called all: want register, default, interpose"},
 		{
-			"somebody's runward", "docker", map[string]string{"/etc/docker/daemon.json": `{"runtimes": {"runward": {"path": "/opt/runward"}}}` + "\n"}, Register, "runward",
+			"somebody's runward", "docker",
+			map[string]string{"/etc/docker/daemon.json": `{"runtimes": {"runward": {"path": "/opt/runward"}}}` + "\n"},
+			Register, "runward",
 			"/etc/docker/daemon.json: /runtimes/runward is there already, and is not /usr/bin/runward: take it out, or choose another name with --handler",
 		},
 		{
-			"runtimes that are none", "docker", map[string]string{"/etc/docker/daemon.json": `{"runtimes": []}` + "\n"}, Register, "runward",
+			"runtimes that are none", "docker",
+			map[string]string{"/etc/docker/daemon.json": `{"runtimes": []}` + "\n"},
+			Register, "runward",
 			"/etc/docker/daemon.json: /runtimes: want an object, found array",
 		},
 		{
-			"version 1", "containerd", map[string]string{"/etc/containerd/config.toml": "disabled_plugins = []\n"}, Register, "runward",
+			"version 1", "containerd",
+			map[string]string{"/etc/containerd/config.toml": "disabled_plugins = []\n"},
+			Register, "runward",
 			"/etc/containerd/config.toml:1:1: its version is 1; runwardctl knows 2, 3 and 4: containerd config migrate writes a newer one",
 		},
 		{
-			"CRI disabled", "containerd", map[string]string{"/etc/containerd/config.toml": "version = 2\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n"}, Register, "runward",
+			"CRI disabled", "containerd",
+			map[string]string{"/etc/containerd/config.toml": "version = 2\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n"},
+			Register, "runward",
 			"/etc/containerd/config.toml disables containerd's CRI plugin, which alone has handlers: nothing to register with (whoever uses containerd's own socket names the runtime)",
 		},
 		{
-			"no TOML", "podman", map[string]string{"/etc/containers/containers.conf": "[engine\n"}, Default, "runward",
+			"no TOML", "podman",
+			map[string]string{"/etc/containers/containers.conf": "[engine\n"},
+			Default, "runward",
 			"/etc/containers/containers.conf:2:1: expected '.' or ']' to end table name, but got '\\n' instead",
 		},
 		{
-			"handlers inline", "docker", map[string]string{
+			"handlers inline", "docker",
+			map[string]string{
 				"/etc/runward/runward.toml": "runtime.handlers = {}\n", "/etc/docker/daemon.json": `{"runtimes": {"crun": {"path": "crun"}}}` + "\n",
-			}, Interpose, "runward",
+			},
+			Interpose, "runward",
 			"/etc/runward/runward.toml: runtime.handlers is written in a way that cannot be added to: write it as a table [runtime.handlers]",
 		},
 	} {
