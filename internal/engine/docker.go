@@ -11,7 +11,7 @@ func dockerEngine() *Engine {
 		Name: "docker", program: "dockerd", config: "/etc/docker/daemon.json",
 		plan: planDocker, look: lookDocker, via: dockerVia, reload: reloadDocker, apply: "systemctl reload docker",
 		ways: []string{
-			"docker run --runtime runc: Docker keeps that name for itself; whoever may use Docker's socket can ask for it",
+			"docker run --runtime runc, and from Docker 23 on --runtime io.containerd.runc.v2 and other shims: Docker keeps these names for itself; whoever may use its socket can ask for them",
 			"docker build: BuildKit runs runc, unless dockerd's environment has DOCKER_BUILDKIT_RUNC_COMMAND",
 		},
 	}
