@@ -3,6 +3,7 @@
 SYSCONFDIR ?= /etc
 RUNDIR     ?= /run/runward
 LOGDIR     ?= /var/log/runward
+STATEDIR   ?= /var/lib/runward
 LIBDIR     ?= /usr/lib
 LIBEXECDIR ?= /usr/libexec
 PREFIX     ?= /usr
@@ -16,7 +17,7 @@ GO     ?= go
 module := github.com/runward/runward
 conf   := $(module)/internal/config
 paths  := -X $(conf).SysConfDir=$(SYSCONFDIR) -X $(conf).RunDir=$(RUNDIR) -X $(conf).LogDir=$(LOGDIR) \
-	-X $(conf).LibDir=$(LIBDIR) -X $(conf).LibExecDir=$(LIBEXECDIR) -X $(conf).Version=$(VERSION)
+	-X $(conf).StateDir=$(STATEDIR) -X $(conf).BinDir=$(PREFIX)/bin -X $(conf).LibDir=$(LIBDIR) -X $(conf).LibExecDir=$(LIBEXECDIR) -X $(conf).Version=$(VERSION)
 gobuild = CGO_ENABLED=0 $(GO) build -trimpath
 
 .PHONY: all build runward runward-rules runwardctl test unit oracle cases lint generate verify fuzz bench e2e compare vm demo install setup help clean

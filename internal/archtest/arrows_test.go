@@ -43,6 +43,7 @@ var arrows = []struct {
 	{"internal/customrule", []string{"policy", "internal/nearest"}},
 	{"internal/customrule/viewgen", nil},
 	{"internal/display", nil},
+	{"internal/engine", []string{"internal/jsondoc", "internal/patch", "internal/tomlfile", "internal/owner"}},
 	{"internal/explain", []string{"policy", "internal/oci", "internal/patch", "internal/jsondoc", "internal/display"}},
 	{"internal/policycheck", []string{"policy", "internal/policyfile", "internal/tomlfile", "internal/nearest", "internal/display"}},
 	{"internal/pretend", []string{"policy", "internal/host"}},

@@ -20,6 +20,8 @@ var (
 	SysConfDir = "/etc"
 	RunDir     = "/run/runward"
 	LogDir     = "/var/log/runward"
+	StateDir   = "/var/lib/runward"
+	BinDir     = "/usr/bin"
 	LibDir     = "/usr/lib"
 	LibExecDir = "/usr/libexec"
 	Version    = "dev"
@@ -195,6 +197,12 @@ func LedgerDir() string { return filepath.Join(RunDir, "ledger") }
 // RulesProgram is the wrapper with custom rules: the same program, with what
 // evaluates them.
 func RulesProgram() string { return filepath.Join(LibExecDir, "runward", "runward-rules") }
+
+// LinksDir is where engines find runward under other names.
+func LinksDir() string { return filepath.Join(LibExecDir, "runward", "links") }
+
+// EnginesDir is where it stands what runwardctl wrote into engines' files.
+func EnginesDir() string { return filepath.Join(StateDir, "engines") }
 
 // PolicyCache is the file in which the decoded policies are kept from one
 // create to the next.

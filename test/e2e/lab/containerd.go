@@ -21,8 +21,11 @@ type Daemon struct {
 	Socket    string
 	Namespace string // for ctr; the CRI's is always k8s.io
 	Log       string // the daemon's log file
+	Config    string // its main file
 	t         testing.TB
 	dir       string
+	process   *os.Process
+	ended     chan error
 }
 
 // Containerd starts a containerd with its own root, state and socket, whose CRI handler "runward" runs
@@ -34,13 +37,25 @@ type Daemon struct {
 // --uidmap` forgets --runc-binary.
 func Containerd(t testing.TB, runtime string) *Daemon {
 	t.Helper()
+	return startContainerd(t, Handler, runtime)
+}
+
+// PlainContainerd is Containerd with no handler but its own runc.
+func PlainContainerd(t testing.TB) *Daemon {
+	t.Helper()
+	return startContainerd(t, "runc", "")
+}
+
+func startContainerd(t testing.TB, handler, runtime string) *Daemon {
+	t.Helper()
 	dir := Dir(t)
 	d := &Daemon{
 		Socket: filepath.Join(dir, "c.sock"), Namespace: Name(), Log: filepath.Join(dir, "containerd.log"), t: t, dir: dir,
+		Config: filepath.Join(dir, "config.toml"),
 	}
-	config := filepath.Join(dir, "config.toml")
-	write(t, config, []byte(d.config(runtime)), 0o600)
-	d.start(config)
+	write(t, d.Config, []byte(d.config(handler, runtime)), 0o600)
+	t.Cleanup(d.stop)
+	d.start()
 	archive := ImageArchive(t, filepath.Join(dir, "images"))
 	d.Ctr("images", "import", archive)
 	Try(t, "", nil, Tool(t, "ctr"), "--address", d.Socket, "--namespace", "k8s.io", "images", "import", archive).
@@ -48,7 +63,7 @@ func Containerd(t testing.TB, runtime string) *Daemon {
 	return d
 }
 
-func (d *Daemon) config(runtime string) string {
+func (d *Daemon) config(handler, runtime string) string {
 	return fmt.Sprintf(`version = 2
 root = %q
 state = %q
@@ -71,30 +86,38 @@ state = %q
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.%s.options]
   BinaryName = %q
 `, filepath.Join(d.dir, "root"), filepath.Join(d.dir, "state"), d.Socket, d.Socket+".ttrpc",
-		filepath.Join(d.dir, "opt"), pause, Handler, filepath.Join(d.dir, "cni"), Handler, Handler, runtime)
+		filepath.Join(d.dir, "opt"), pause, handler, filepath.Join(d.dir, "cni"), handler, handler, runtime)
 }
 
-func (d *Daemon) start(config string) {
+// Restart ends the daemon and starts it again; containers go on running.
+func (d *Daemon) Restart() {
+	d.t.Helper()
+	if err := d.process.Signal(syscall.SIGTERM); err != nil {
+		d.t.Fatal(err)
+	}
+	<-d.ended
+	d.start()
+}
+
+func (d *Daemon) start() {
 	d.t.Helper()
 	log, err := os.Create(d.Log)
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	command := exec.Command(Tool(d.t, "containerd"), "--config", config)
+	command := exec.Command(Tool(d.t, "containerd"), "--config", d.Config)
 	command.Stdout, command.Stderr = log, log
 	// The daemon must not outlive a test that is killed.
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := command.Start(); err != nil {
 		d.t.Fatal(err)
 	}
+	if err := log.Close(); err != nil { // the daemon has its own
+		d.t.Error(err)
+	}
 	ended := make(chan error, 1)
 	go func() { ended <- command.Wait() }()
-	d.t.Cleanup(func() {
-		d.stop(command.Process, ended)
-		if err := log.Close(); err != nil {
-			d.t.Error(err)
-		}
-	})
+	d.process, d.ended = command.Process, ended
 	poll := time.NewTicker(20 * time.Millisecond)
 	defer poll.Stop()
 	for end := time.After(30 * time.Second); ; {
@@ -113,7 +136,10 @@ func (d *Daemon) start(config string) {
 }
 
 // stop takes away the containers, then the daemon, then any shim that is still there.
-func (d *Daemon) stop(process *os.Process, ended chan error) {
+func (d *Daemon) stop() {
+	if d.process == nil {
+		return
+	}
 	for _, namespace := range []string{d.Namespace, "k8s.io"} {
 		ctr := func(args ...string) Result {
 			return Try(d.t, "", nil, Tool(d.t, "ctr"), append([]string{"--address", d.Socket, "--namespace", namespace}, args...)...)
@@ -123,10 +149,10 @@ func (d *Daemon) stop(process *os.Process, ended chan error) {
 			ctr("containers", "delete", id)
 		}
 	}
-	if err := process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	if err := d.process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		d.t.Errorf("stop containerd: %v", err)
 	}
-	<-ended
+	<-d.ended
 	d.killShims()
 	d.unmount()
 	removeCgroup(d.t, d.Namespace)
@@ -207,4 +233,18 @@ func (d *Daemon) logged() string {
 		return err.Error()
 	}
 	return string(raw)
+}
+
+// SystemContainerd is the node's own containerd, started by systemd, with the
+// lab's images loaded.
+func SystemContainerd(t testing.TB) *Daemon {
+	t.Helper()
+	d := &Daemon{Socket: "/run/containerd/containerd.sock", Namespace: Name(), Config: "/etc/containerd/config.toml", t: t, dir: Dir(t)}
+	Try(t, "", nil, Tool(t, "systemctl"), "start", "containerd.service").want(t, "systemctl start containerd")
+	t.Cleanup(func() {
+		Try(t, "", nil, Tool(t, "systemctl"), "stop", "containerd.service").want(t, "systemctl stop containerd")
+	})
+	Try(t, "", nil, Tool(t, "ctr"), "--namespace", "k8s.io", "images", "import", ImageArchive(t, filepath.Join(d.dir, "images"))).
+		want(t, "ctr images import")
+	return d
 }

@@ -32,7 +32,7 @@ func NewNode(t testing.TB) *Node {
 	tree := filepath.Join(filepath.Dir(here), "../../..")
 	n.Runward, n.Ctl = filepath.Join(n.Dir, "bin/runward"), filepath.Join(n.Dir, "bin/runwardctl")
 	Try(t, tree, nil, Tool(t, "make"), "--no-print-directory", "build", "BINDIR="+filepath.Join(n.Dir, "bin"),
-		"SYSCONFDIR="+n.path("etc"), "RUNDIR="+n.path("run"), "LOGDIR="+n.path("log"), "LIBDIR="+n.path("lib"), "LIBEXECDIR="+n.path("libexec")).
+		"SYSCONFDIR="+n.path("etc"), "RUNDIR="+n.path("run"), "LOGDIR="+n.path("log"), "STATEDIR="+n.path("state"), "LIBDIR="+n.path("lib"), "LIBEXECDIR="+n.path("libexec")).
 		want(t, "make build")
 	must(t, os.MkdirAll(filepath.Dir(n.RulesProgram()), 0o755))
 	must(t, os.Rename(filepath.Join(n.Dir, "bin/runward-rules"), n.RulesProgram()))
