@@ -79,8 +79,12 @@ func (h Host) policies(ctx context.Context, want map[string]string) (changed boo
 	if err := h.stage(ours, want); err != nil {
 		return false, err
 	}
-	if len(want) > 0 {
-		if err := h.check(ctx, "/"+stagedD); err != nil {
+	files, err := h.stagedFiles()
+	if err != nil {
+		return false, err
+	}
+	if len(files) > 0 {
+		if err := h.check(ctx, files...); err != nil {
 			return false, fmt.Errorf("the ConfigMap's policies are refused, and those before them stay: %w", err)
 		}
 	}
@@ -204,6 +208,27 @@ func (h Host) stage(ours, want map[string]string) error {
 		return err
 	}
 	return h.sync(stagedD)
+}
+
+// stagedFiles are the policies of the next policy.d; a link to /dev/null masks
+// one of another directory and is none.
+func (h Host) stagedFiles() ([]string, error) {
+	entries, err := fs.ReadDir(h.Root.FS(), stagedD)
+	if err != nil {
+		return nil, onNode(stagedD, err)
+	}
+	var files []string
+	for _, e := range entries {
+		name := stagedD + "/" + e.Name()
+		if !strings.HasSuffix(name, ".toml") || strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		if target, err := h.Root.Readlink(name); err == nil && target == "/dev/null" {
+			continue
+		}
+		files = append(files, "/"+name)
+	}
+	return files, nil
 }
 
 // exchange puts the staged directory in the place of policy.d and the other way

@@ -36,6 +36,9 @@ func (h Host) settings(want string) (changed bool, err error) {
 	case err == nil && !isOurs(string(have)):
 		return false, fmt.Errorf("/%s on the node is not as the ConfigMap made it: remove it there, or say what it says in the chart's values", settingsFile)
 	}
+	if err := h.Root.MkdirAll(confDir, 0o755); err != nil {
+		return false, onNode(confDir, err)
+	}
 	staged := settingsFile + ".next"
 	if err := h.Root.RemoveAll(staged); err != nil {
 		return false, onNode(staged, err)
