@@ -66,7 +66,7 @@ func node(ctx context.Context, args []string, out, errOut io.Writer) error {
 	flags.StringVar(&n.Name, "node", os.Getenv("NODE_NAME"), "the node's name")
 	payload := flags.String("payload", "/payload", "directory of the programs")
 	flags.StringVar(&n.ConfigMap, "config", "/config", "directory where the ConfigMap is mounted")
-	flags.StringVar(&n.Engine, "engine", "auto", "auto, containerd or crio")
+	flags.StringVar(&n.Engine, "engine", "", "containerd or cri-o; empty: the kubelet's")
 	flags.BoolVar(&n.Restart, "restart", false, "restart the engine where it reads its configuration only then")
 	classes := flags.String("runtime-classes", "runward", "the RuntimeClasses whose pods need runward, with commas between")
 	flags.DurationVar(&n.Every, "every", 30*time.Second, "between two looks")

@@ -14,6 +14,12 @@ type Node struct {
 		Labels      map[string]string `json:"labels"`
 		Annotations map[string]string `json:"annotations"`
 	} `json:"metadata"`
+	Status struct {
+		NodeInfo struct {
+			// ContainerRuntimeVersion is the kubelet's engine, such as containerd://2.1.4.
+			ContainerRuntimeVersion string `json:"containerRuntimeVersion"`
+		} `json:"nodeInfo"`
+	} `json:"status"`
 }
 
 // Pod is what of a Pod matters here.

@@ -57,6 +57,7 @@ func serve(t *testing.T, r *trace, nodes ...string) (*apiServer, *kubeapi.Client
 		node.Metadata.Name = name
 		node.Metadata.Labels = map[string]string{"kubernetes.io/os": "linux"}
 		node.Metadata.Annotations = map[string]string{"other": "stays"}
+		node.Status.NodeInfo.ContainerRuntimeVersion = "containerd://2.1.4"
 		s.nodes[name] = node
 	}
 	mux := http.NewServeMux()

@@ -3,16 +3,27 @@ package nodeinstall
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 )
 
 // How long a command about the engine may take: a restart waits for its health.
 const engineTime = 3 * time.Minute
 
+// engineOf is the name of the kubelet's engine as runwardctl has it, by what the
+// kubelet says: on a node with containerd there may be podman besides.
+func engineOf(version string) (string, error) {
+	name, _, _ := strings.Cut(version, "://")
+	if name != "containerd" && name != "cri-o" {
+		return "", fmt.Errorf("the kubelet's engine is %q, and a RuntimeClass needs containerd or CRI-O", version)
+	}
+	return name, nil
+}
+
 // register gives the engine the runtime runward, which is current's, whatever
 // version that is.
 func (n *Node) register(ctx context.Context) error {
-	args := []string{"engine", "configure", "--mode", "register", "--runward", runtimeC}
+	args := []string{"engine", "configure", "--mode", "register"}
 	if n.Restart {
 		args = append(args, "--restart")
 	}
@@ -36,9 +47,7 @@ func (n *Node) unregister(ctx context.Context) error {
 func (n *Node) engine(ctx context.Context, args ...string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), engineTime)
 	defer cancel()
-	if n.Engine != "auto" {
-		args = append(args, "--engine", n.Engine)
-	}
+	args = append(args, "--engine", n.engineName)
 	result, err := n.Host.Run(ctx, append([]string{ctl}, args...)...)
 	if err == nil && result.Code != 0 {
 		err = fmt.Errorf("exit code %d: %s", result.Code, result.Said())

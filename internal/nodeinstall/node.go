@@ -38,7 +38,7 @@ type Node struct {
 	Version string // of the programs
 
 	ConfigMap      string   // the directory where the kubelet mounts it
-	Engine         string   // containerd, crio or auto
+	Engine         string   // containerd or cri-o; empty: the kubelet's
 	Restart        bool     // may the engine be restarted, where it reads its configuration only then
 	RuntimeClasses []string // those whose pods need runward on the node
 
@@ -48,10 +48,11 @@ type Node struct {
 
 	Log io.Writer
 
-	id       string    // of the programs that are to be behind the link
-	broken   error     // why these are not the image's
-	verified time.Time // when a probe container last went through; zero: not yet
-	said     string    // the last that was logged
+	engineName string    // Engine, or what the kubelet says
+	id         string    // of the programs that are to be behind the link
+	broken     error     // why these are not the image's
+	verified   time.Time // when a probe container last went through; zero: not yet
+	said       string    // the last that was logged
 }
 
 // Run keeps the node as it is wanted until the context ends or runward was
@@ -79,10 +80,17 @@ func (n *Node) Once(ctx context.Context) (gone bool) {
 		n.log("the node cannot be read, tried again: " + err.Error())
 		return false
 	}
+	labelled := node.Metadata.Labels[LabelReady] == "true"
+	if n.engineName = n.Engine; n.Engine == "" {
+		n.engineName, err = engineOf(node.Status.NodeInfo.ContainerRuntimeVersion)
+	}
+	if err != nil {
+		n.report(ctx, node, false, failed, err.Error())
+		return false
+	}
 	if node.Metadata.Annotations[AskUninstall] != "" {
 		return n.uninstall(ctx, node)
 	}
-	labelled := node.Metadata.Labels[LabelReady] == "true"
 	works, err := n.install(ctx, labelled)
 	if ctx.Err() != nil {
 		return false // asked to end: what was begun is begun again by the next pod

@@ -70,7 +70,7 @@ func newLab(t *testing.T) *lab {
 	l.api = server
 	l.Node = &Node{
 		Name: "n1", API: client, Host: Host{Root: dir, Run: l.run},
-		Payload: payload("one"), Version: "0.1.0", ConfigMap: l.config, Engine: "containerd", Restart: true,
+		Payload: payload("one"), Version: "0.1.0", ConfigMap: l.config, Restart: true,
 		RuntimeClasses: []string{"runward", "strict"}, Every: time.Hour, VerifyEvery: time.Hour,
 		ReadyFile: filepath.Join(t.TempDir(), "ready"), Log: &l.log,
 	}
@@ -120,7 +120,7 @@ func (l *lab) isReady() bool {
 }
 
 const (
-	configured = "runwardctl engine configure --mode register --runward /opt/runward/current/bin/runward --restart --engine containerd"
+	configured = "runwardctl engine configure --mode register --restart --engine containerd"
 	proven     = "runwardctl engine verify --engine containerd"
 )
 
@@ -304,6 +304,37 @@ func TestAbsoluteLinkIsRefused(t *testing.T) {
 	}
 }
 
+// A node whose kubelet has another engine is told so, and nothing comes there.
+func TestEngineOfKubelet(t *testing.T) {
+	l := newLab(t)
+	set := func(version string) {
+		l.api.change(func() {
+			node := l.api.nodes["n1"]
+			node.Status.NodeInfo.ContainerRuntimeVersion = version
+			l.api.nodes["n1"] = node
+		})
+	}
+	set("docker://28.0.1")
+	l.Once(t.Context())
+	if got, want := l.api.note("n1", NoteMessage), `the kubelet's engine is "docker://28.0.1", and a RuntimeClass needs containerd or CRI-O`; got != want {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	if _, err := os.Lstat(root + "/opt"); !os.IsNotExist(err) {
+		t.Errorf("something was installed: %v", err)
+	}
+	l.take()
+	set("cri-o://1.34.0")
+	l.Once(t.Context())
+	if got := l.take(); !strings.HasPrefix(got, "runwardctl engine configure --mode register --restart --engine cri-o\nrunwardctl engine verify --engine cri-o\n") {
+		t.Errorf("got\n%s", got)
+	}
+	l.Engine, l.VerifyEvery = "containerd", 0
+	l.Once(t.Context())
+	if got := l.take(); !strings.HasPrefix(got, configured) {
+		t.Errorf("got\n%s", got)
+	}
+}
+
 // What the API server refuses is said in the log, and tried again.
 func TestAPIServerRefuses(t *testing.T) {
 	l := newLab(t)
@@ -323,4 +354,3 @@ func TestAPIServerRefuses(t *testing.T) {
 		t.Error("not ready once it may")
 	}
 }
-

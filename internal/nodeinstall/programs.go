@@ -19,7 +19,6 @@ const (
 	versions = dir + "/versions"
 	current  = dir + "/current"
 	ctl      = "/" + current + "/bin/runwardctl"
-	runtimeC = "/" + current + "/bin/runward"
 )
 
 // Programs is everything that an image brings, in a directory of the pod.

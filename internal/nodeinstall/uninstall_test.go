@@ -36,7 +36,7 @@ func TestUninstall(t *testing.T) {
 		if l.isReady() {
 			t.Error("the pod is still ready")
 		}
-		if _, err := os.Stat(root + runtimeC); (err != nil) != gone {
+		if _, err := os.Stat(root + "/opt/runward/current/bin/runward"); (err != nil) != gone {
 			t.Errorf("the engine's program for running containers: %v", err)
 		}
 	}
