@@ -3,6 +3,7 @@ package nodeinstall
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +13,9 @@ import (
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"github.com/runward/runward/internal/kubeapi"
+	"github.com/runward/runward/internal/kubeapi/kubeapitest"
 )
 
 // root is the node's root directory, anew for every test. It is in one place,
@@ -44,8 +48,7 @@ func TestMain(m *testing.M) {
 // lab is one node and its cluster.
 type lab struct {
 	*Node
-	*trace
-	api    *apiServer
+	api    *kubeapitest.Server
 	config string // where the ConfigMap is mounted
 	log    bytes.Buffer
 	// engine answers for `runwardctl engine VERB`; the rest of runwardctl is real.
@@ -65,11 +68,9 @@ func newLab(t *testing.T) *lab {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = dir.Close() })
-	l := &lab{trace: &trace{}, config: t.TempDir(), engine: func(string) Result { return Result{} }}
-	server, client := serve(t, l.trace, "n1")
-	l.api = server
+	l := &lab{api: kubeapitest.New(t, "n1"), config: t.TempDir(), engine: func(string) Result { return Result{} }}
 	l.Node = &Node{
-		Name: "n1", API: client, Host: Host{Root: dir, Run: l.run},
+		Name: "n1", API: l.api.Client(), Host: Host{Root: dir, Run: l.run},
 		Payload: payload("one"), Version: "0.1.0", ConfigMap: l.config, Restart: true,
 		RuntimeClasses: []string{"runward", "strict"}, Every: time.Hour, VerifyEvery: time.Hour,
 		ReadyFile: filepath.Join(t.TempDir(), "ready"), Log: &l.log,
@@ -92,8 +93,12 @@ func (l *lab) run(_ context.Context, argv ...string) (Result, error) {
 		return Result{}, err
 	}
 	if argv[1] == "engine" {
-		l.add("%s", strings.Join(append([]string{"runwardctl"}, argv[1:]...), " "))
-		return l.engine(argv[2]), nil
+		l.api.Add("%s", strings.Join(append([]string{"runwardctl"}, argv[1:]...), " "))
+		result := l.engine(argv[2])
+		if argv[2] == "verify" && result.Code == 0 {
+			result = proofOf(argv[len(argv)-1], `{"handler": "", "receipt": ""}, {"handler": "runward", "receipt": "01M8"}`)
+		}
+		return result, nil
 	}
 	args := []string{}
 	for _, arg := range argv[1:] {
@@ -121,7 +126,7 @@ func (l *lab) isReady() bool {
 
 const (
 	configured = "runwardctl engine configure --mode register --restart --engine containerd"
-	proven     = "runwardctl engine verify --engine containerd"
+	proven     = "runwardctl engine verify -o json --engine containerd"
 )
 
 func lines(all ...string) string { return strings.Join(all, "\n") }
@@ -135,7 +140,7 @@ func TestInstall(t *testing.T) {
 			!strings.HasSuffix(read(t, root+"/etc/runward/runward.toml"), "\nmode = \"audit\"\n") {
 			t.Errorf("%s before programs, policies and settings are there", verb)
 		}
-		if l.api.label("n1", LabelReady) != "" && !l.isReady() {
+		if l.api.Label("n1", LabelReady) != "" && !l.isReady() {
 			t.Errorf("the node is labelled before %s", verb)
 		}
 		return Result{}
@@ -145,10 +150,10 @@ func TestInstall(t *testing.T) {
 	}
 	want := lines(configured, proven,
 		"mark n1: runward.io/ready=true, runward.io/state=ready, runward.io/version=0.1.0", "event Normal RunwardReady")
-	if got := l.take(); got != want {
+	if got := l.api.Take(); got != want {
 		t.Errorf("got\n%s\nwant\n%s\nlog %s", got, want, &l.log)
 	}
-	if !l.isReady() || l.api.note("n1", "other") != "stays" {
+	if !l.isReady() || l.api.Annotation("n1", "other") != "stays" {
 		t.Error("the pod is not ready, or another's annotation was touched")
 	}
 	for _, name := range programs {
@@ -159,12 +164,12 @@ func TestInstall(t *testing.T) {
 	}
 	// The second look finds nothing to do; after VerifyEvery, a container proves it anew.
 	l.Once(t.Context())
-	if got := l.take(); got != "" {
+	if got := l.api.Take(); got != "" {
 		t.Errorf("the second look did:\n%s", got)
 	}
 	l.VerifyEvery = 0
 	l.Once(t.Context())
-	if got, want := l.take(), lines(configured, proven); got != want {
+	if got, want := l.api.Take(), lines(configured, proven); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
@@ -174,27 +179,60 @@ func TestVerifyFails(t *testing.T) {
 	l := newLab(t)
 	l.engine = func(verb string) Result {
 		if verb == "verify" {
-			return Result{Code: 1, ErrOut: []byte("error: containerd: the probe did not go\nhint: restart it\n")}
+			return Result{Code: 2, ErrOut: []byte("error: containerd: the probe did not go\nhint: restart it\n")}
 		}
 		return Result{}
 	}
 	l.Once(t.Context())
-	const why = "runwardctl engine verify: exit code 1: error: containerd: the probe did not go; hint: restart it"
+	const why = "runwardctl engine verify: exit code 2: error: containerd: the probe did not go; hint: restart it"
 	want := lines(configured, proven, "mark n1: runward.io/message="+why+", runward.io/state=failed, runward.io/version=0.1.0", "event Warning RunwardFailed")
-	if got := l.take(); got != want || l.isReady() {
+	if got := l.api.Take(); got != want || l.isReady() {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	l.engine = func(string) Result { return Result{} }
 	l.Once(t.Context())
-	if l.api.label("n1", LabelReady) != "true" || l.api.note("n1", NoteMessage) != "" || !l.isReady() {
-		t.Errorf("not ready after it works: %s", l.take())
+	if l.api.Label("n1", LabelReady) != "true" || l.api.Annotation("n1", NoteMessage) != "" || !l.isReady() {
+		t.Errorf("not ready after it works: %s", l.api.Take())
 	}
-	l.take()
+	l.api.Take()
 	l.engine = func(string) Result { return Result{Code: 1, ErrOut: []byte("error: gone")} }
 	l.VerifyEvery = 0
 	l.Once(t.Context())
-	if got := l.take(); !strings.Contains(got, "mark n1: runward.io/ready-, runward.io/message=runwardctl engine configure: exit code 1: error: gone") || l.isReady() {
+	if got := l.api.Take(); !strings.Contains(got, "mark n1: runward.io/ready-, runward.io/message=runwardctl engine configure: exit code 1: error: gone") || l.isReady() {
 		t.Errorf("got\n%s", got)
+	}
+}
+
+// proofOf is what `runwardctl engine verify -o json` prints of a node where pods
+// without the RuntimeClass go around runward.
+func proofOf(engine, probes string) Result {
+	return Result{Code: 1, Out: []byte(`{"proven": false, "engines": [{"engine": "` + engine + `", "mode": "register", "registered": true,
+		"handlers": [{"name": "runc", "through": false}, {"name": "runward", "through": true}], "files": [], "probes": [` + probes + `]}]}`)}
+}
+
+func TestProof(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{string(proofOf("containerd", `{"handler": "runward", "receipt": "01M8"}`).Out), ""},
+		{string(proofOf("containerd", "").Out), ""}, // CRI-O: nothing can be probed
+		{string(proofOf("containerd", `{"handler": "runc", "receipt": ""}`).Out), ""},
+		{string(proofOf("containerd", `{"handler": "runward", "receipt": "01M8", "problem": "refused (policy p, receipt 01M8)"}`).Out), ""},
+		{string(proofOf("containerd", `{"handler": "runward", "receipt": "01M8", "problem": "no runc"}`).Out), "a container did not start: no runc"},
+		{string(proofOf("containerd", `{"handler": "runward", "receipt": "", "problem": "no shim"}`).Out), "a container left no receipt: no shim"},
+		{string(proofOf("docker", "").Out), "it says nothing about containerd"},
+		{`{"engines": [{"engine": "containerd", "handlers": [{"name": "runward", "through": false}]}]}`, "containerd has no handler runward that is runward"},
+		{`{"engines": [{"engine": "containerd", "problems": ["config.toml was edited"], "handlers": [{"name": "runward", "through": true}]}]}`, "config.toml was edited"},
+	} {
+		var p proof
+		if err := json.Unmarshal([]byte(c.text), &p); err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if err := p.of("containerd"); err != nil {
+			got = err.Error()
+		}
+		if got != c.want {
+			t.Errorf("%s:\n got %q\nwant %q", c.text, got, c.want)
+		}
 	}
 }
 
@@ -203,7 +241,7 @@ func TestVerifyFails(t *testing.T) {
 func TestUpgrade(t *testing.T) {
 	l := newLab(t)
 	l.Once(t.Context())
-	l.take()
+	l.api.Take()
 	if err := os.WriteFile(root+"/opt/runward/versions/.new", nil, 0o644); err != nil { // an interruption left it
 		t.Fatal(err)
 	}
@@ -212,20 +250,20 @@ func TestUpgrade(t *testing.T) {
 	next.Payload, next.Version, next.id, next.verified = payload("two"), "0.2.0", "", time.Time{}
 	l.engine = func(verb string) Result {
 		if behind(t) == "two" && verb == "verify" {
-			return Result{Code: 1, ErrOut: []byte("error: two is bad")}
+			return Result{Code: 2, ErrOut: []byte("error: two is bad")}
 		}
 		return Result{}
 	}
 	next.Once(t.Context())
-	got := l.take()
-	if behind(t) != "one" || l.api.label("n1", LabelReady) != "true" || l.isReady() ||
+	got := l.api.Take()
+	if behind(t) != "one" || l.api.Label("n1", LabelReady) != "true" || l.isReady() ||
 		!strings.HasPrefix(got, lines(configured, proven, configured, proven, "mark n1: runward.io/message=0.2.0-")) ||
-		!strings.Contains(l.api.note("n1", NoteMessage), "does not work, and 0.1.0-") ||
-		!strings.HasSuffix(l.api.note("n1", NoteMessage), "is in its place again: runwardctl engine verify: exit code 1: error: two is bad") {
+		!strings.Contains(l.api.Annotation("n1", NoteMessage), "does not work, and 0.1.0-") ||
+		!strings.HasSuffix(l.api.Annotation("n1", NoteMessage), "is in its place again: runwardctl engine verify: exit code 2: error: two is bad") {
 		t.Errorf("%s is in place; got\n%s", behind(t), got)
 	}
 	next.Once(t.Context())
-	if got := l.take(); got != "" || behind(t) != "one" {
+	if got := l.api.Take(); got != "" || behind(t) != "one" {
 		t.Errorf("the second look did:\n%s", got)
 	}
 
@@ -236,7 +274,7 @@ func TestUpgrade(t *testing.T) {
 	last.Once(t.Context())
 	kept, err := os.ReadDir(root + "/opt/runward/versions")
 	if err != nil || len(kept) != 1 || behind(t) != "three" || !l.isReady() {
-		t.Errorf("%s is in place, and there are %v, %v: %s", behind(t), kept, err, l.take())
+		t.Errorf("%s is in place, and there are %v, %v: %s", behind(t), kept, err, l.api.Take())
 	}
 }
 
@@ -289,7 +327,7 @@ func TestAbsoluteLinkIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Once(t.Context())
-	if got, want := l.api.note("n1", NoteMessage), "/opt/runward/versions/.new on the node: path escapes from parent"; got != want {
+	if got, want := l.api.Annotation("n1", NoteMessage), "/opt/runward/versions/.new on the node: path escapes from parent"; got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 	if err := os.Remove(root + "/opt"); err != nil {
@@ -308,29 +346,25 @@ func TestAbsoluteLinkIsRefused(t *testing.T) {
 func TestEngineOfKubelet(t *testing.T) {
 	l := newLab(t)
 	set := func(version string) {
-		l.api.change(func() {
-			node := l.api.nodes["n1"]
-			node.Status.NodeInfo.ContainerRuntimeVersion = version
-			l.api.nodes["n1"] = node
-		})
+		l.api.Node("n1", func(n *kubeapi.Node) { n.Status.NodeInfo.ContainerRuntimeVersion = version })
 	}
 	set("docker://28.0.1")
 	l.Once(t.Context())
-	if got, want := l.api.note("n1", NoteMessage), `the kubelet's engine is "docker://28.0.1", and a RuntimeClass needs containerd or CRI-O`; got != want {
+	if got, want := l.api.Annotation("n1", NoteMessage), `the kubelet's engine is "docker://28.0.1", and a RuntimeClass needs containerd or CRI-O`; got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 	if _, err := os.Lstat(root + "/opt"); !os.IsNotExist(err) {
 		t.Errorf("something was installed: %v", err)
 	}
-	l.take()
+	l.api.Take()
 	set("cri-o://1.34.0")
 	l.Once(t.Context())
-	if got := l.take(); !strings.HasPrefix(got, "runwardctl engine configure --mode register --restart --engine cri-o\nrunwardctl engine verify --engine cri-o\n") {
+	if got := l.api.Take(); !strings.HasPrefix(got, "runwardctl engine configure --mode register --restart --engine cri-o\nrunwardctl engine verify -o json --engine cri-o\n") {
 		t.Errorf("got\n%s", got)
 	}
 	l.Engine, l.VerifyEvery = "containerd", 0
 	l.Once(t.Context())
-	if got := l.take(); !strings.HasPrefix(got, configured) {
+	if got := l.api.Take(); !strings.HasPrefix(got, configured) {
 		t.Errorf("got\n%s", got)
 	}
 }
@@ -338,19 +372,38 @@ func TestEngineOfKubelet(t *testing.T) {
 // What the API server refuses is said in the log, and tried again.
 func TestAPIServerRefuses(t *testing.T) {
 	l := newLab(t)
-	l.api.deny = "PATCH"
+	l.api.Deny("PATCH")
 	l.Once(t.Context())
 	if got := l.log.String(); got != "the node cannot be marked, tried again: PATCH /api/v1/nodes/n1: 403: may not PATCH\n" || l.isReady() {
 		t.Errorf("got %q", got)
 	}
-	l.api.deny = "GET"
+	l.api.Deny("GET")
 	l.Once(t.Context())
 	if got := l.log.String(); !strings.HasSuffix(got, "\nthe node cannot be read, tried again: GET /api/v1/nodes/n1: 403: may not GET\n") {
 		t.Errorf("got %q", got)
 	}
-	l.api.deny = ""
+	l.api.Deny("")
 	l.Once(t.Context())
-	if l.api.label("n1", LabelReady) != "true" || !l.isReady() {
+	if l.api.Label("n1", LabelReady) != "true" || !l.isReady() {
 		t.Error("not ready once it may")
 	}
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }

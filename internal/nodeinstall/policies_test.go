@@ -47,12 +47,12 @@ func TestPolicies(t *testing.T) {
 	if got := names(t); got != "10-node.toml 50-site.toml 90-masked.toml" || !l.isReady() {
 		t.Errorf("policy.d has %s; %s", got, l.log.String())
 	}
-	l.take()
+	l.api.Take()
 
 	write(t, l.config+"/50-site.toml", strings.ReplaceAll(site, "100", "200"))
 	write(t, l.config+"/60-more.toml", "version = 1\nname = \"more\"\n[memory]\nmax = \"1GiB\"\n")
 	l.Once(t.Context())
-	if got, want := l.take(), lines(configured, proven); got != want {
+	if got, want := l.api.Take(), lines(configured, proven); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	after, err := os.Stat(policyPath("10-node.toml"))
@@ -89,7 +89,7 @@ func TestPolicyIsRefused(t *testing.T) {
 	write(t, l.config+"/50-site.toml", site)
 	l.Once(t.Context())
 	before := read(t, policyPath("50-site.toml"))
-	l.take()
+	l.api.Take()
 	for _, c := range []struct{ name, text, want string }{
 		{"50-site.toml", site + "maxx = 3\n", `the ConfigMap's policies are refused, and those before them stay: 50-site.toml:5:1: unknown key "maxx"; did you mean "max"?`},
 		{"60-more.toml", site, `the ConfigMap's policies are refused, and those before them stay: 60-more.toml:2:1: the name "site" is also that of 50-site.toml`},
@@ -102,13 +102,13 @@ func TestPolicyIsRefused(t *testing.T) {
 		}
 		write(t, filepath.Join(l.config, c.name), c.text)
 		l.Once(t.Context())
-		if got := l.api.note("n1", NoteMessage); !strings.HasPrefix(got, c.want) {
+		if got := l.api.Annotation("n1", NoteMessage); !strings.HasPrefix(got, c.want) {
 			t.Errorf("%s:\n got %q\nwant %q", c.name, got, c.want)
 		}
-		if l.isReady() || l.api.label("n1", LabelReady) != "true" || read(t, policyPath("50-site.toml")) != before || names(t) != "50-site.toml" {
+		if l.isReady() || l.api.Label("n1", LabelReady) != "true" || read(t, policyPath("50-site.toml")) != before || names(t) != "50-site.toml" {
 			t.Errorf("%s: something else holds than before, or nobody is told", c.name)
 		}
-		if got := l.take(); !strings.HasSuffix(got, "event Warning RunwardFailed") || strings.Contains(got, "engine") {
+		if got := l.api.Take(); !strings.HasSuffix(got, "event Warning RunwardFailed") || strings.Contains(got, "engine") {
 			t.Errorf("%s: got\n%s", c.name, got)
 		}
 		var err error
@@ -122,7 +122,7 @@ func TestPolicyIsRefused(t *testing.T) {
 		}
 	}
 	l.Once(t.Context())
-	if !l.isReady() || l.api.note("n1", NoteMessage) != "" {
+	if !l.isReady() || l.api.Annotation("n1", NoteMessage) != "" {
 		t.Errorf("not ready once it is corrected: %s", l.log.String())
 	}
 }
@@ -132,7 +132,7 @@ func TestFirstPolicyIsRefused(t *testing.T) {
 	l := newLab(t)
 	write(t, l.config+"/50-site.toml", "name = site")
 	l.Once(t.Context())
-	if got := l.take(); strings.Contains(got, "engine") || strings.Contains(got, LabelReady) || !strings.Contains(got, "runward.io/state=failed") {
+	if got := l.api.Take(); strings.Contains(got, "engine") || strings.Contains(got, LabelReady) || !strings.Contains(got, "runward.io/state=failed") {
 		t.Errorf("got\n%s", got)
 	}
 	if _, err := os.Stat(policyPath("50-site.toml")); !os.IsNotExist(err) {
@@ -146,7 +146,7 @@ func TestPolicyOfAnother(t *testing.T) {
 	write(t, l.config+"/50-site.toml", site)
 	l.Once(t.Context())
 	want := "/etc/runward/policy.d/50-site.toml is on the node already and not the ConfigMap's: rename the ConfigMap's key, or remove the file"
-	if got := l.api.note("n1", NoteMessage); got != want || !strings.Contains(read(t, policyPath("50-site.toml")), "max = 7") {
+	if got := l.api.Annotation("n1", NoteMessage); got != want || !strings.Contains(read(t, policyPath("50-site.toml")), "max = 7") {
 		t.Errorf("got %q", got)
 	}
 	// One of the node's own that is refused goes with nothing.
@@ -155,7 +155,7 @@ func TestPolicyOfAnother(t *testing.T) {
 	}
 	write(t, policyPath("40-node.toml"), "broken")
 	l.Once(t.Context())
-	if got := l.api.note("n1", NoteMessage); !strings.HasPrefix(got, "the ConfigMap's policies are refused, and those before them stay: 40-node.toml:1:") || names(t) != "40-node.toml" {
+	if got := l.api.Annotation("n1", NoteMessage); !strings.HasPrefix(got, "the ConfigMap's policies are refused, and those before them stay: 40-node.toml:1:") || names(t) != "40-node.toml" {
 		t.Errorf("got %q, policy.d has %s", got, names(t))
 	}
 }
@@ -172,7 +172,7 @@ func TestSettingsByHand(t *testing.T) {
 	write(t, file, byHand)
 	l.Once(t.Context())
 	want := "/etc/runward/runward.toml on the node is not as the ConfigMap made it: remove it there, or say what it says in the chart's values"
-	if got := l.api.note("n1", NoteMessage); got != want || read(t, file) != byHand || l.isReady() {
+	if got := l.api.Annotation("n1", NoteMessage); got != want || read(t, file) != byHand || l.isReady() {
 		t.Errorf("got %q", got)
 	}
 	if err := os.Remove(file); err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/runward/runward/internal/kubeapi"
+	"github.com/runward/runward/internal/kubeapi/kubeapitest"
 )
 
 // First no new pod comes, then the last one goes, then the engine forgets
@@ -18,19 +19,20 @@ func TestUninstall(t *testing.T) {
 	write(t, policyPath("10-node.toml"), "version = 1\nname = \"node\"\n[no_new_privileges]\n")
 	write(t, l.config+"/50-site.toml", site)
 	l.Once(t.Context())
-	l.take()
-	l.api.change(func() {
-		l.api.nodes["n1"].Metadata.Annotations[AskUninstall] = "true"
-		l.api.pods = append(l.api.pods,
-			pod("web", "runward", "Running"), pod("job", "runward", "Succeeded"), pod("api", "strict", "Pending"), pod("other", "kata", "Running"), pod("plain", "", "Running"))
-	})
+	l.api.Take()
+	l.api.Annotate("n1", AskUninstall, "true")
+	all := []kubeapi.Pod{
+		kubeapitest.Pod("web", "runward", "Running"), kubeapitest.Pod("job", "runward", "Succeeded"), kubeapitest.Pod("api", "strict", "Pending"),
+		kubeapitest.Pod("other", "kata", "Running"), kubeapitest.Pod("plain", "", "Running"),
+	}
+	l.api.Pods(all...)
 
 	step := func(gone bool, want ...string) {
 		t.Helper()
 		if got := l.Once(t.Context()); got != gone {
 			t.Errorf("gone: %v, want %v", got, gone)
 		}
-		if got := l.take(); got != strings.Join(want, "\n") {
+		if got := l.api.Take(); got != strings.Join(want, "\n") {
 			t.Errorf("got\n%s\nwant\n%s", got, strings.Join(want, "\n"))
 		}
 		if l.isReady() {
@@ -47,9 +49,9 @@ func TestUninstall(t *testing.T) {
 	step(false, "mark n1: runward.io/ready-, runward.io/state=removing", "event Normal RunwardRemoving")
 	step(false, "pods spec.nodeName=n1", waits("2", "shop/web, shop/api"), "event Normal RunwardRemoving")
 	step(false, "pods spec.nodeName=n1")
-	l.api.change(func() { l.api.pods = l.api.pods[1:] })
+	l.api.Pods(all[1:]...)
 	step(false, "pods spec.nodeName=n1", waits("1", "shop/api"), "event Normal RunwardRemoving")
-	l.api.change(func() { l.api.pods = nil })
+	l.api.Pods()
 	l.engine = func(string) Result {
 		return Result{Code: 1, ErrOut: []byte("error: 1 container runs through it: 3f2a\n")}
 	}
@@ -72,8 +74,8 @@ func TestUninstall(t *testing.T) {
 	again.id = ""
 	again.Once(t.Context())
 	again.Once(t.Context())
-	if _, err := os.Lstat(root + "/opt/runward"); !os.IsNotExist(err) || l.api.note("n1", NoteState) != removed {
-		t.Errorf("a second pod: %v, %s", err, l.take())
+	if _, err := os.Lstat(root + "/opt/runward"); !os.IsNotExist(err) || l.api.Annotation("n1", NoteState) != removed {
+		t.Errorf("a second pod: %v, %s", err, l.api.Take())
 	}
 }
 
@@ -88,7 +90,7 @@ func TestUninstallLeavesSettings(t *testing.T) {
 	if !l.isReady() {
 		t.Fatal(l.log.String())
 	}
-	l.api.change(func() { l.api.nodes["n1"].Metadata.Annotations[AskUninstall] = "true" })
+	l.api.Annotate("n1", AskUninstall, "true")
 	l.Once(t.Context())
 	if !l.Once(t.Context()) || read(t, root+"/etc/runward/runward.toml") != "mode = \"enforce\"\n" {
 		t.Errorf("%s", l.log.String())
@@ -104,19 +106,17 @@ func TestEnds(t *testing.T) {
 		return Result{}
 	}
 	l.Run(ctx)
-	if got, want := l.take(), lines(configured, proven); got != want {
+	if got, want := l.api.Take(), lines(configured, proven); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 
 func TestRetire(t *testing.T) {
-	r := &trace{}
-	s, client := serve(t, r, "n1", "n2", "n3")
+	s := kubeapitest.New(t, "n1", "n2", "n3")
+	client := s.Client()
 	state := func(node, state, message string) {
-		s.change(func() {
-			s.nodes[node].Metadata.Annotations[NoteState] = state
-			s.nodes[node].Metadata.Annotations[NoteMessage] = message
-		})
+		s.Annotate(node, NoteState, state)
+		s.Annotate(node, NoteMessage, message)
 	}
 	state("n1", ready, "")
 	state("n2", failed, "no policy")
@@ -128,7 +128,7 @@ func TestRetire(t *testing.T) {
 	if err == nil || err.Error() != "not every node has given runward up, and nothing else is removed; "+waits || out.String() != waits+"\n" {
 		t.Errorf("%v, %q", err, &out)
 	}
-	if got, want := r.take(), lines("mark n1: runward.io/uninstall=true", "mark n2: runward.io/uninstall=true"); got != want {
+	if got, want := s.Take(), lines("mark n1: runward.io/uninstall=true", "mark n2: runward.io/uninstall=true"); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 
@@ -144,7 +144,7 @@ func TestRetire(t *testing.T) {
 		t.Errorf("%v, %q", err, &out)
 	}
 	want := lines("mark n1: runward.io/message-, runward.io/state-, runward.io/uninstall-", "mark n2: runward.io/message-, runward.io/state-, runward.io/uninstall-")
-	if got := r.take(); got != want {
+	if got := s.Take(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
@@ -162,7 +162,7 @@ func (n *notifying) Write(p []byte) (int, error) {
 
 func TestBound(t *testing.T) {
 	n := &Node{RuntimeClasses: []string{"runward"}}
-	if got := n.bound([]kubeapi.Pod{pod("a", "runward", "Failed"), pod("b", "runward", ""), pod("c", "runwardx", "Running")}); len(got) != 1 || got[0] != "shop/b" {
+	if got := n.bound([]kubeapi.Pod{kubeapitest.Pod("a", "runward", "Failed"), kubeapitest.Pod("b", "runward", ""), kubeapitest.Pod("c", "runwardx", "Running")}); len(got) != 1 || got[0] != "shop/b" {
 		t.Errorf("got %v", got)
 	}
 }

@@ -1,4 +1,6 @@
-package nodeinstall
+// Package kubeapitest is an API server of Kubernetes for tests: it speaks, over
+// TLS, the calls that the installer does.
+package kubeapitest
 
 import (
 	"encoding/json"
@@ -13,35 +15,40 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/runward/runward/internal/kubeapi"
 )
 
-// apiServer speaks the calls that the installer does, over TLS, and writes what
-// happens to the trace.
-type apiServer struct {
-	t     *testing.T
-	trace *trace
+// Server holds nodes and pods, and writes what is changed to its trace.
+type Server struct {
+	*Trace
+	URL         string // https://127.0.0.1:PORT
+	Credentials string // a directory as the kubelet mounts it: ca.crt and token
+
+	t     testing.TB
 	mutex sync.Mutex
 	nodes map[string]kubeapi.Node
 	pods  []kubeapi.Pod
-	deny  string // a method that is refused
+	deny  string
+	news  chan bool // of a change to a node
 }
 
-// trace is what happened, in order.
-type trace struct {
+// Trace is what happened, in order.
+type Trace struct {
 	mutex sync.Mutex
 	lines []string
 }
 
-func (r *trace) add(format string, args ...any) {
+// Add adds a line.
+func (r *Trace) Add(format string, args ...any) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	r.lines = append(r.lines, fmt.Sprintf(format, args...))
 }
 
-// take returns what happened since the last time.
-func (r *trace) take() string {
+// Take returns what happened since the last time.
+func (r *Trace) Take() string {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	text := strings.Join(r.lines, "\n")
@@ -49,9 +56,10 @@ func (r *trace) take() string {
 	return text
 }
 
-func serve(t *testing.T, r *trace, nodes ...string) (*apiServer, *kubeapi.Client) {
+// New starts a server with nodes of these names, which ends with the test.
+func New(t testing.TB, nodes ...string) *Server {
 	t.Helper()
-	s := &apiServer{t: t, trace: r, nodes: map[string]kubeapi.Node{}}
+	s := &Server{t: t, Trace: &Trace{}, nodes: map[string]kubeapi.Node{}, news: make(chan bool, 1)}
 	for _, name := range nodes {
 		var node kubeapi.Node
 		node.Metadata.Name = name
@@ -79,15 +87,24 @@ func serve(t *testing.T, r *trace, nodes ...string) (*apiServer, *kubeapi.Client
 		}
 	}))
 	t.Cleanup(server.Close)
-	dir := t.TempDir()
+	s.URL, s.Credentials = server.URL, t.TempDir()
 	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	write(t, filepath.Join(dir, "ca.crt"), string(cert))
-	write(t, filepath.Join(dir, "token"), "secret\n")
-	client, err := kubeapi.New(server.URL, dir)
-	if err != nil {
-		t.Fatal(err)
+	for name, text := range map[string]string{"ca.crt": string(cert), "token": "secret\n"} {
+		if err := os.WriteFile(filepath.Join(s.Credentials, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
-	return s, client
+	return s
+}
+
+// Client is one of the server.
+func (s *Server) Client() *kubeapi.Client {
+	s.t.Helper()
+	client, err := kubeapi.New(s.URL, s.Credentials)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return client
 }
 
 func refuse(w http.ResponseWriter, code int, message string) {
@@ -95,13 +112,13 @@ func refuse(w http.ResponseWriter, code int, message string) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"kind": "Status", "message": message})
 }
 
-func (s *apiServer) answer(w http.ResponseWriter, v any) {
+func (s *Server) answer(w http.ResponseWriter, v any) {
 	if err := json.NewEncoder(w).Encode(v); err != nil {
 		s.t.Error(err)
 	}
 }
 
-func (s *apiServer) list(w http.ResponseWriter, r *http.Request) {
+func (s *Server) list(w http.ResponseWriter, r *http.Request) {
 	if !strings.Contains(r.Header.Get("Accept"), "PartialObjectMetadataList") {
 		s.t.Error("the list of nodes was asked for in full")
 	}
@@ -112,7 +129,7 @@ func (s *apiServer) list(w http.ResponseWriter, r *http.Request) {
 	s.answer(w, map[string]any{"items": items})
 }
 
-func (s *apiServer) get(w http.ResponseWriter, r *http.Request) {
+func (s *Server) get(w http.ResponseWriter, r *http.Request) {
 	node, ok := s.nodes[r.PathValue("name")]
 	if !ok {
 		refuse(w, 404, `nodes "`+r.PathValue("name")+`" not found`)
@@ -121,7 +138,7 @@ func (s *apiServer) get(w http.ResponseWriter, r *http.Request) {
 	s.answer(w, node)
 }
 
-func (s *apiServer) patch(w http.ResponseWriter, r *http.Request) {
+func (s *Server) patch(w http.ResponseWriter, r *http.Request) {
 	if got := r.Header.Get("Content-Type"); got != "application/merge-patch+json" {
 		s.t.Errorf("a patch of type %s", got)
 	}
@@ -154,65 +171,86 @@ func (s *apiServer) patch(w http.ResponseWriter, r *http.Request) {
 			part.have[key] = *value
 		}
 	}
-	s.trace.add("mark %s: %s", node.Metadata.Name, strings.Join(said, ", "))
+	s.Add("mark %s: %s", node.Metadata.Name, strings.Join(said, ", "))
+	select {
+	case s.news <- true:
+	default: // there is one already that nobody has taken
+	}
 	s.answer(w, node)
 }
 
-func (s *apiServer) listPods(w http.ResponseWriter, r *http.Request) {
-	s.trace.add("pods %s", r.URL.Query().Get("fieldSelector"))
+func (s *Server) listPods(w http.ResponseWriter, r *http.Request) {
+	s.Add("pods %s", r.URL.Query().Get("fieldSelector"))
 	s.answer(w, map[string]any{"items": s.pods})
 }
 
-func (s *apiServer) event(w http.ResponseWriter, r *http.Request) {
+func (s *Server) event(w http.ResponseWriter, r *http.Request) {
 	var event struct{ Type, Reason string }
 	if err := json.NewDecoder(r.Body).Decode(&event); err != nil {
 		s.t.Error(err)
 	}
-	s.trace.add("event %s %s", event.Type, event.Reason)
+	s.Add("event %s %s", event.Type, event.Reason)
 	s.answer(w, event)
 }
 
-// change changes what the server holds.
-func (s *apiServer) change(f func()) {
+// Node changes a node.
+func (s *Server) Node(name string, change func(*kubeapi.Node)) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	f()
+	node := s.nodes[name]
+	change(&node)
+	s.nodes[name] = node
 }
 
-func (s *apiServer) note(node, key string) string {
+// Annotate changes an annotation of a node.
+func (s *Server) Annotate(node, key, value string) {
+	s.Node(node, func(n *kubeapi.Node) { n.Metadata.Annotations[key] = value })
+}
+
+// Annotation is one of a node.
+func (s *Server) Annotation(node, key string) (value string) {
+	s.Node(node, func(n *kubeapi.Node) { value = n.Metadata.Annotations[key] })
+	return value
+}
+
+// Await waits until an annotation of a node has a value; for a minute and a half,
+// which a restart of an engine would take.
+func (s *Server) Await(node, key, value string) {
+	s.t.Helper()
+	end := time.After(90 * time.Second)
+	for s.Annotation(node, key) != value {
+		select {
+		case <-s.news:
+		case <-end:
+			s.t.Fatalf("%s of %s is %q and does not become %q; what happened:\n%s", key, node, s.Annotation(node, key), value, s.Take())
+		}
+	}
+}
+
+// Label is one of a node.
+func (s *Server) Label(node, key string) (value string) {
+	s.Node(node, func(n *kubeapi.Node) { value = n.Metadata.Labels[key] })
+	return value
+}
+
+// Pods sets the pods that are bound to every node.
+func (s *Server) Pods(pods ...kubeapi.Pod) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	return s.nodes[node].Metadata.Annotations[key]
+	s.pods = pods
 }
 
-func (s *apiServer) label(node, key string) string {
+// Deny refuses every call of a method; empty: of none.
+func (s *Server) Deny(method string) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	return s.nodes[node].Metadata.Labels[key]
+	s.deny = method
 }
 
-func pod(name, class, phase string) kubeapi.Pod {
+// Pod is one in the namespace shop.
+func Pod(name, class, phase string) kubeapi.Pod {
 	var p kubeapi.Pod
 	p.Metadata.Namespace, p.Metadata.Name = "shop", name
 	p.Spec.RuntimeClassName, p.Status.Phase = class, phase
 	return p
-}
-
-func write(t *testing.T, path, text string) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func read(t *testing.T, path string) string {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }
