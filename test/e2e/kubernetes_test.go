@@ -34,7 +34,6 @@ func TestKubernetesInstaller(t *testing.T) {
 		t.Fatal(result.Stderr)
 	}
 
-	// A small drop-in's directory is part of what CRI-O reads.
 	node := strings.TrimSpace(p.Run("--detach", lab.Image, "sh", "-c", "exec sleep 600"))
 	inNode := func(script string) string {
 		t.Helper()
@@ -44,7 +43,7 @@ func TestKubernetesInstaller(t *testing.T) {
 		}
 		return r.Stdout
 	}
-	inNode(`mkdir -p /usr/bin /etc/crio/crio.conf.d && cp /bin/busybox /usr/bin/crio && cp /bin/busybox /usr/bin/runc &&
+	inNode(`mkdir -p /opt /var/lib /var/log /usr/bin /etc/crio/crio.conf.d && cp /bin/busybox /usr/bin/crio && cp /bin/busybox /usr/bin/runc &&
 		printf '[crio.runtime]\ndefault_runtime = "runc"\n\n[crio.runtime.runtimes.runc]\nruntime_path = "/usr/bin/runc"\n' > /etc/crio/crio.conf`)
 	before := inNode("cat /etc/crio/crio.conf; ls /etc/crio /etc/crio/crio.conf.d")
 
@@ -83,6 +82,7 @@ func TestKubernetesInstaller(t *testing.T) {
 		if t.Failed() {
 			t.Log(p.Try("logs", installer))
 		}
+		p.Try("rm", "--force", "--time", "0", installer) // before the node that it is in
 	})
 
 	api.Await("n1", nodeinstall.NoteState, "ready")
