@@ -19,7 +19,15 @@ type Node struct {
 			// ContainerRuntimeVersion is the kubelet's engine, such as containerd://2.1.4.
 			ContainerRuntimeVersion string `json:"containerRuntimeVersion"`
 		} `json:"nodeInfo"`
+		// RuntimeHandlers are those that the engine has loaded, as the kubelet learns
+		// from it; none: the engine (containerd before 2.0, CRI-O before 1.31) does not say.
+		RuntimeHandlers []RuntimeHandler `json:"runtimeHandlers"`
 	} `json:"status"`
+}
+
+// RuntimeHandler is a name that a RuntimeClass may lead to; empty: the default.
+type RuntimeHandler struct {
+	Name string `json:"name"`
 }
 
 // Pod is what of a Pod matters here.

@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/runward/runward/internal/kubeapi"
 )
 
 // handler is what the engine calls runward, and what a RuntimeClass names.
@@ -112,6 +115,13 @@ func (n *Node) unregister(ctx context.Context) error {
 		args = append(args, "--restart")
 	}
 	return n.change(ctx, args)
+}
+
+// loaded tells whether the engine has loaded the handler, as far as it says so.
+// Its files alone do not: it may not have been restarted since.
+func loaded(node kubeapi.Node) bool {
+	handlers := node.Status.RuntimeHandlers
+	return len(handlers) == 0 || slices.Contains(handlers, kubeapi.RuntimeHandler{Name: handler})
 }
 
 // change runs a command that changes the engine's files.

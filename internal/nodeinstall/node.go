@@ -15,7 +15,7 @@ import (
 // What stands on the node. A RuntimeClass selects nodes by the label.
 const (
 	LabelReady   = "runward.io/ready"     // "true": verified by a container that went through runward
-	NoteState    = "runward.io/state"     // ready, failed, removing or removed
+	NoteState    = "runward.io/state"     // installing, ready, failed, removing or removed
 	NoteMessage  = "runward.io/message"   // why it is not ready, for a person
 	NoteVersion  = "runward.io/version"   // what is installed
 	AskUninstall = "runward.io/uninstall" // set by an administrator, or by helm uninstall: take runward away
@@ -23,10 +23,11 @@ const (
 
 // The states of a node.
 const (
-	ready    = "ready"
-	failed   = "failed"
-	removing = "removing"
-	removed  = "removed"
+	installing = "installing"
+	ready      = "ready"
+	failed     = "failed"
+	removing   = "removing"
+	removed    = "removed"
 )
 
 // Node brings one node to what is wanted, and keeps it there.
@@ -95,10 +96,13 @@ func (n *Node) Once(ctx context.Context) (gone bool) {
 	if ctx.Err() != nil {
 		return false // asked to end: what was begun is begun again by the next pod
 	}
-	if err != nil {
-		n.report(ctx, node, works, failed, err.Error())
-	} else {
-		n.report(ctx, node, works, ready, "")
+	switch {
+	case err != nil:
+		n.report(ctx, node, works && loaded(node), failed, err.Error())
+	case !loaded(node):
+		n.report(ctx, node, false, installing, "the kubelet does not list the handler "+handler+" yet: "+n.engineName+" has to be restarted, and the kubelet to ask it again")
+	default:
+		n.report(ctx, node, true, ready, "")
 	}
 	return false
 }

@@ -369,6 +369,32 @@ func TestEngineOfKubelet(t *testing.T) {
 	}
 }
 
+// Where the kubelet lists what the engine has loaded, files alone are no proof,
+// and a handler that is gone takes the label with it.
+func TestLoadedHandlers(t *testing.T) {
+	l := newLab(t)
+	set := func(handlers ...kubeapi.RuntimeHandler) {
+		l.api.Node("n1", func(n *kubeapi.Node) { n.Status.RuntimeHandlers = handlers })
+	}
+	set(kubeapi.RuntimeHandler{}, kubeapi.RuntimeHandler{Name: "runc"})
+	l.Once(t.Context())
+	const waits = "runward.io/message=the kubelet does not list the handler runward yet: containerd has to be restarted, and the kubelet to ask it again"
+	if got, want := l.api.Take(), lines(configured, proven, "mark n1: "+waits+", runward.io/state=installing, runward.io/version=0.1.0", "event Normal RunwardInstalling"); got != want || l.isReady() {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	set(kubeapi.RuntimeHandler{}, kubeapi.RuntimeHandler{Name: "runward"})
+	l.Once(t.Context())
+	if l.api.Label("n1", LabelReady) != "true" || !l.isReady() {
+		t.Errorf("not ready: %s", l.api.Take())
+	}
+	l.api.Take()
+	set(kubeapi.RuntimeHandler{})
+	l.Once(t.Context())
+	if got, want := l.api.Take(), "mark n1: runward.io/ready-, "+waits+", runward.io/state=installing\nevent Normal RunwardInstalling"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 // What the API server refuses is said in the log, and tried again.
 func TestAPIServerRefuses(t *testing.T) {
 	l := newLab(t)
