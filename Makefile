@@ -21,7 +21,7 @@ paths  := -X $(conf).SysConfDir=$(SYSCONFDIR) -X $(conf).RunDir=$(RUNDIR) -X $(c
 	-X $(conf).LibDir=$(LIBDIR) -X $(conf).LibExecDir=$(LIBEXECDIR) -X $(conf).Version=$(VERSION)
 gobuild = CGO_ENABLED=0 $(GO) build -trimpath
 
-.PHONY: all build runward runward-rules runwardctl runward-installer test unit oracle cases kubernetes lint generate verify fuzz bench e2e compare vm demo install image setup help clean
+.PHONY: all build runward runward-rules runwardctl runward-installer test unit oracle cases chart lint generate verify fuzz bench e2e compare vm demo install image setup help clean
 .DEFAULT_GOAL := build
 
 all: build
@@ -52,7 +52,7 @@ image: runward-installer ## the image of the installer for Kubernetes, with podm
 setup: ## install what the tests need (Debian, root)
 	test/setup
 
-test: setup build unit oracle cases kubernetes e2e ## set up, build, and run every test
+test: setup build unit oracle cases chart e2e ## set up, build, and run every test
 
 unit: ## the tests that need no container runtime
 	$(GO) test ./...
@@ -63,7 +63,7 @@ oracle: ## how arguments are read, against the libraries of runc and crun
 cases: runwardctl ## what the profiles and the example policy decide, by runwardctl policy test
 	$(BINDIR)/runwardctl policy test test/policy packaging/examples
 
-kubernetes: ## the Helm chart, rendered by Helm's engine and read with Kubernetes' own types
+chart: ## the Helm chart, rendered by Helm's engine and read with Kubernetes' own types
 	$(GO) -C test/kubernetes test ./...
 
 e2e: build ## the tests on real runc, containerd and podman (root)

@@ -66,10 +66,12 @@ func TestKubernetesInstaller(t *testing.T) {
 	}
 	put("runward.toml", "mode = \"audit\"\n")
 	put("50-site.toml", "version = 1\nname = \"site\"\nextends = [\"baseline\"]\n[pids]\nmax = 100\n")
-	run := []string{"run", "--detach", "--network", "host", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096",
+	run := []string{
+		"run", "--detach", "--network", "host", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096",
 		"--pid", "container:" + node, "--cap-drop", "ALL", "--read-only", "--tmpfs", "/run/runward-installer",
 		"--volume", config + ":/config:ro", "--volume", api.Credentials + ":" + kubeapi.ServiceAccount + ":ro",
-		"--env", "NODE_NAME=n1", "--env", "KUBERNETES_SERVICE_HOST=" + at.Hostname(), "--env", "KUBERNETES_SERVICE_PORT=" + at.Port()}
+		"--env", "NODE_NAME=n1", "--env", "KUBERNETES_SERVICE_HOST=" + at.Hostname(), "--env", "KUBERNETES_SERVICE_PORT=" + at.Port(),
+	}
 	for _, name := range grants(t) {
 		run = append(run, "--cap-add", name)
 	}
