@@ -118,6 +118,13 @@ func load(file string) (*Config, error) {
 	if err := (owner.Dirs{}).Check(filepath.Dir(file)); err != nil {
 		return c, err
 	}
+	return Parse(file, text)
+}
+
+// Parse decodes settings that are in no file yet; file stands in messages. With
+// an error comes as much as could be read.
+func Parse(file string, text []byte) (*Config, error) {
+	c := Default()
 	doc, err := tomlfile.Parse(file, text)
 	if err != nil {
 		return c, err
