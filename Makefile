@@ -16,15 +16,15 @@ GO     ?= go
 module := github.com/runward/runward
 conf   := $(module)/internal/config
 paths  := -X $(conf).SysConfDir=$(SYSCONFDIR) -X $(conf).RunDir=$(RUNDIR) -X $(conf).LogDir=$(LOGDIR) \
-	-X $(conf).LibDir=$(LIBDIR) -X $(conf).LibExecDir=$(LIBEXECDIR) -X $(conf).Version=$(VERSION)
+	-X $(conf).LibDir=$(LIBDIR) -X $(conf).LibExecDir=$(LIBEXECDIR) -X $(conf).BinDir=$(PREFIX)/bin -X $(conf).Version=$(VERSION)
 gobuild = CGO_ENABLED=0 $(GO) build -trimpath
 
-.PHONY: all build runward runward-rules runwardctl test unit oracle cases lint generate verify fuzz bench e2e compare demo install setup help clean
+.PHONY: all build runward runward-rules runwardctl containerd-shim-runward-v2 test unit oracle cases lint generate verify fuzz bench e2e compare demo install setup help clean
 .DEFAULT_GOAL := build
 
 all: build
 
-build: runward runward-rules runwardctl ## every binary in bin/
+build: runward runward-rules runwardctl containerd-shim-runward-v2 ## every binary in bin/
 
 runward:
 	$(gobuild) -ldflags '$(STRIP) -E runward_entry $(paths)' -o $(BINDIR)/runward ./cmd/runward
@@ -34,6 +34,9 @@ runward-rules:
 
 runwardctl:
 	$(gobuild) -ldflags '$(STRIP) $(paths)' -o $(BINDIR)/runwardctl ./cmd/runwardctl
+
+containerd-shim-runward-v2:
+	$(gobuild) -ldflags '$(STRIP) $(paths)' -o $(BINDIR)/$@ ./cmd/containerd-shim-runward-v2
 
 setup: ## install what the tests need (Debian, root)
 	test/setup
@@ -80,6 +83,7 @@ install: build ## install under DESTDIR
 	install -D -m 0755 $(BINDIR)/runward $(DESTDIR)$(PREFIX)/bin/runward
 	install -D -m 0755 $(BINDIR)/runward-rules $(DESTDIR)$(LIBEXECDIR)/runward/runward-rules
 	install -D -m 0755 $(BINDIR)/runwardctl $(DESTDIR)$(PREFIX)/bin/runwardctl
+	install -D -m 0755 $(BINDIR)/containerd-shim-runward-v2 $(DESTDIR)$(PREFIX)/bin/containerd-shim-runward-v2
 	install -d -m 0755 $(DESTDIR)$(SYSCONFDIR)/runward/policy.d
 	install -d -m 0755 $(addprefix $(DESTDIR)$(PREFIX)/share/,man/man5 man/man8 runward bash-completion/completions zsh/site-functions fish/vendor_completions.d)
 	install -m 0644 packaging/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/

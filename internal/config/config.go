@@ -22,6 +22,7 @@ var (
 	LogDir     = "/var/log/runward"
 	LibDir     = "/usr/lib"
 	LibExecDir = "/usr/libexec"
+	BinDir     = "/usr/bin"
 	Version    = "dev"
 )
 
@@ -191,6 +192,9 @@ func sortedKeys(m map[string]string) []string {
 
 // LedgerDir is where the decisions about living containers are kept.
 func LedgerDir() string { return filepath.Join(RunDir, "ledger") }
+
+// Wrapper is runward, as it is installed.
+func Wrapper() string { return filepath.Join(BinDir, "runward") }
 
 // RulesProgram is the wrapper with custom rules: the same program, with what
 // evaluates them.
