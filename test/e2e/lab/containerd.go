@@ -23,6 +23,9 @@ type Daemon struct {
 	Log       string // the daemon's log file
 	t         testing.TB
 	dir       string
+	path      string // PATH of the daemon, where it looks for shims; empty: the test's own
+	process   *os.Process
+	ended     chan error
 }
 
 // Containerd starts a containerd with its own root, state and socket, whose CRI handler "runward" runs
@@ -34,13 +37,41 @@ type Daemon struct {
 // --uidmap` forgets --runc-binary.
 func Containerd(t testing.TB, runtime string) *Daemon {
 	t.Helper()
+	return containerd(t, "", fmt.Sprintf(`
+  runtime_type = "io.containerd.runc.v2"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.%s.options]
+  BinaryName = %q
+`, Handler, runtime))
+}
+
+// ContainerdShim is Containerd with the node's own shim on its PATH, for the
+// runtime io.containerd.runward.v2, which is also what Handler is.
+func ContainerdShim(t testing.TB, n *Node) *Daemon {
+	t.Helper()
+	return containerd(t, filepath.Dir(n.Shim())+":"+os.Getenv("PATH"), `
+  runtime_type = "io.containerd.runward.v2"
+`)
+}
+
+// containerd starts one with the rest of Handler's table.
+func containerd(t testing.TB, path, handler string) *Daemon {
+	t.Helper()
 	dir := Dir(t)
 	d := &Daemon{
-		Socket: filepath.Join(dir, "c.sock"), Namespace: Name(), Log: filepath.Join(dir, "containerd.log"), t: t, dir: dir,
+		Socket: filepath.Join(dir, "c.sock"), Namespace: Name(), Log: filepath.Join(dir, "containerd.log"), t: t, dir: dir, path: path,
 	}
-	config := filepath.Join(dir, "config.toml")
-	write(t, config, []byte(d.config(runtime)), 0o600)
-	d.start(config)
+	write(t, filepath.Join(dir, "config.toml"), []byte(d.config()+handler), 0o600)
+	log, err := os.Create(d.Log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		d.stop()
+		if err := log.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	d.start(log)
 	archive := ImageArchive(t, filepath.Join(dir, "images"))
 	d.Ctr("images", "import", archive)
 	Try(t, "", nil, Tool(t, "ctr"), "--address", d.Socket, "--namespace", "k8s.io", "images", "import", archive).
@@ -48,7 +79,7 @@ func Containerd(t testing.TB, runtime string) *Daemon {
 	return d
 }
 
-func (d *Daemon) config(runtime string) string {
+func (d *Daemon) config() string {
 	return fmt.Sprintf(`version = 2
 root = %q
 state = %q
@@ -66,22 +97,17 @@ state = %q
 [plugins."io.containerd.grpc.v1.cri".cni]
   bin_dir = "/usr/lib/cni"
   conf_dir = %q
-[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.%s]
-  runtime_type = "io.containerd.runc.v2"
-[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.%s.options]
-  BinaryName = %q
-`, filepath.Join(d.dir, "root"), filepath.Join(d.dir, "state"), d.Socket, d.Socket+".ttrpc",
-		filepath.Join(d.dir, "opt"), pause, Handler, filepath.Join(d.dir, "cni"), Handler, Handler, runtime)
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.%s]`, filepath.Join(d.dir, "root"), filepath.Join(d.dir, "state"), d.Socket, d.Socket+".ttrpc",
+		filepath.Join(d.dir, "opt"), pause, Handler, filepath.Join(d.dir, "cni"), Handler)
 }
 
-func (d *Daemon) start(config string) {
+func (d *Daemon) start(log *os.File) {
 	d.t.Helper()
-	log, err := os.Create(d.Log)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	command := exec.Command(Tool(d.t, "containerd"), "--config", config)
+	command := exec.Command(Tool(d.t, "containerd"), "--config", filepath.Join(d.dir, "config.toml"))
 	command.Stdout, command.Stderr = log, log
+	if d.path != "" {
+		command.Env = append(os.Environ(), "PATH="+d.path)
+	}
 	// The daemon must not outlive a test that is killed.
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := command.Start(); err != nil {
@@ -89,12 +115,7 @@ func (d *Daemon) start(config string) {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- command.Wait() }()
-	d.t.Cleanup(func() {
-		d.stop(command.Process, ended)
-		if err := log.Close(); err != nil {
-			d.t.Error(err)
-		}
-	})
+	d.process, d.ended = command.Process, ended
 	poll := time.NewTicker(20 * time.Millisecond)
 	defer poll.Stop()
 	for end := time.After(30 * time.Second); ; {
@@ -112,8 +133,32 @@ func (d *Daemon) start(config string) {
 	}
 }
 
+// Restart ends the daemon, and not what it runs, and starts it again.
+func (d *Daemon) Restart() {
+	d.t.Helper()
+	d.end()
+	log, err := os.OpenFile(d.Log, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.start(log)
+	must(d.t, log.Close())
+}
+
+// end ends the daemon; what it runs stays.
+func (d *Daemon) end() {
+	if d.process == nil {
+		return
+	}
+	if err := d.process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		d.t.Errorf("stop containerd: %v", err)
+	}
+	<-d.ended
+	d.process = nil
+}
+
 // stop takes away the containers, then the daemon, then any shim that is still there.
-func (d *Daemon) stop(process *os.Process, ended chan error) {
+func (d *Daemon) stop() {
 	for _, namespace := range []string{d.Namespace, "k8s.io"} {
 		ctr := func(args ...string) Result {
 			return Try(d.t, "", nil, Tool(d.t, "ctr"), append([]string{"--address", d.Socket, "--namespace", namespace}, args...)...)
@@ -123,10 +168,7 @@ func (d *Daemon) stop(process *os.Process, ended chan error) {
 			ctr("containers", "delete", id)
 		}
 	}
-	if err := process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		d.t.Errorf("stop containerd: %v", err)
-	}
-	<-ended
+	d.end()
 	d.killShims()
 	d.unmount()
 	removeCgroup(d.t, d.Namespace)
@@ -137,12 +179,15 @@ func (d *Daemon) stop(process *os.Process, ended chan error) {
 	}
 }
 
-// killShims ends the shims that were started for this daemon's socket, and no others.
-func (d *Daemon) killShims() {
+// Shims are the arguments of the shims that were started for this daemon, by
+// process id.
+func (d *Daemon) Shims() map[int][]string {
+	d.t.Helper()
 	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
 		d.t.Fatal(err)
 	}
+	shims := map[int][]string{}
 	for _, file := range lines {
 		line, err := os.ReadFile(file)
 		if err != nil || !strings.Contains(string(line), "\x00-address\x00"+d.Socket+"\x00") {
@@ -152,6 +197,14 @@ func (d *Daemon) killShims() {
 		if err != nil {
 			d.t.Fatal(err)
 		}
+		shims[pid] = strings.Split(strings.TrimSuffix(string(line), "\x00"), "\x00")
+	}
+	return shims
+}
+
+// killShims ends the shims that were started for this daemon's socket, and no others.
+func (d *Daemon) killShims() {
+	for pid := range d.Shims() {
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 			d.t.Errorf("kill shim %d: %v", pid, err)
 		}
