@@ -180,7 +180,7 @@ func decodeTOML(given *runtimeoptions.Options) (asked, error) {
 	if given.ConfigPath != "" {
 		file = given.ConfigPath
 		var err error
-		if text, err = owner.Read(file, 1<<20); err != nil {
+		if text, err = owner.Read(file, optionsLimit); err != nil {
 			return asked{}, errors.New("runward: " + file + ", the options of " + Name + ", cannot be read: " + owner.Reason(err))
 		}
 	}
@@ -192,9 +192,13 @@ func decodeTOML(given *runtimeoptions.Options) (asked, error) {
 	if err := doc.Decode(doc.Root, nil, &o); err != nil {
 		return asked{}, errors.New("runward: " + err.Error())
 	}
-	for key, id := range map[string]int64{"IoUid": o.IoUID, "IoGid": o.IoGID} {
-		if id < 0 || id > 1<<32-2 {
-			return asked{}, errors.New("runward: " + doc.Errorf([]any{key}, key+": want a user's or group's number, found "+strconv.FormatInt(id, 10)).Error())
+	for _, of := range []struct {
+		key string
+		id  int64
+	}{{"IoUid", o.IoUID}, {"IoGid", o.IoGID}} {
+		if of.id < 0 || of.id > 1<<32-2 { // the greatest means nobody
+			err := doc.Errorf([]any{of.key}, of.key+": want a user's or group's number, found "+strconv.FormatInt(of.id, 10))
+			return asked{}, errors.New("runward: " + err.Error())
 		}
 	}
 	_, driver := doc.Root["SystemdCgroup"]

@@ -21,7 +21,7 @@ import (
 const (
 	shimRuntime = "io.containerd.runward.v2"
 	shimPolicy  = "version = 1\nname = 'test'\nextends = ['baseline']\n[no_new_privileges]\n[capabilities]\nallow = ['CAP_CHOWN']\n"
-	bounded        = "CapEff:\t0000000000000001\nNoNewPrivs:\t1\nSeccomp:\t2\n"
+	bounded     = "CapEff:\t0000000000000001\nNoNewPrivs:\t1\nSeccomp:\t2\n"
 )
 
 func TestShimCtr(t *testing.T) {
@@ -306,5 +306,115 @@ func TestShimGroup(t *testing.T) {
 	}
 	if shims := c.Shims(); len(shims) != 2 {
 		t.Errorf("want a shim for runc's, and one for both of runward's: %v", shims)
+	}
+}
+
+// Docker knows runtimes of containerd by their names, from 23 on.
+func TestShimDocker(t *testing.T) {
+	n := lab.NewNode(t)
+	t.Setenv("PATH", filepath.Dir(n.Shim())+":"+os.Getenv("PATH")) // the daemon's
+	d := lab.Docker(t, n.Runward)
+	n.Policy("10-test.toml", shimPolicy)
+	run := func(args ...string) lab.Result {
+		return d.Try(append([]string{"run", "--runtime", shimRuntime, "--network", "none"}, args...)...)
+	}
+	version := strings.TrimSpace(d.Try("version", "--format", "{{.Server.Version}}").Stdout)
+	major, err := strconv.Atoi(strings.Split(version, ".")[0])
+	if err != nil {
+		t.Fatalf("the version of docker is %q", version)
+	}
+	out := run("--rm", lab.Image, "sh", "-c", status)
+	if major < 23 {
+		if !strings.Contains(out.Stderr, "Unknown runtime specified "+shimRuntime) {
+			t.Errorf("docker %s: exit code %d, %q %q", version, out.Code, out.Stdout, out.Stderr)
+		}
+		t.Skipf("docker %s takes no runtimes by their names", version)
+	}
+	if out.Stdout != bounded {
+		t.Fatalf("inside: %q, want %q %s", out.Stdout, bounded, out.Stderr)
+	}
+	if r := n.Receipts()[0]; r.Verdict != "rewrite" || r.Engine != "docker" {
+		t.Errorf("receipt: %+v", r)
+	}
+	if out := run("--detach", "--name", "lasting", lab.Image, "sleep", "1000"); out.Code != 0 {
+		t.Fatal(out.Stderr)
+	}
+	if out := d.Try("exec", "--privileged", "lasting", "sh", "-c", status); out.Stdout != bounded {
+		t.Errorf("inside exec --privileged: %q, want %q %s", out.Stdout, bounded, out.Stderr)
+	}
+	if out := d.Try("update", "--memory", "64m", "--memory-swap", "64m", "lasting"); out.Code != 0 {
+		t.Errorf("update: %s", out.Stderr)
+	}
+	if out := run("--rm", "--privileged", lab.Image, "sh", "-c", "echo ran"); out.Code != 125 && out.Code != 1 || out.Stdout != "" || !strings.Contains(out.Stderr, "runward: privileged /") {
+		t.Errorf("--privileged: exit code %d, %q %q", out.Code, out.Stdout, out.Stderr)
+	}
+	if out := d.Try("rm", "--force", "lasting"); out.Code != 0 {
+		t.Error(out.Stderr)
+	}
+	if kept := n.Kept(); len(kept) != 0 {
+		t.Errorf("kept %v", kept)
+	}
+}
+
+// The runtime can be named as runc's, with the shim by its path: so containerd 2
+// asks what it can do.
+func TestShimPath(t *testing.T) {
+	n := lab.NewNode(t)
+	c := lab.ContainerdShim(t, n, `runtime_type = "io.containerd.runc.v2"`, `runtime_path = "`+n.Shim()+`"`)
+	n.Settings("mode = 'audit'\n")
+	if out := c.KeepPod(c.PodRequest("true")); out.Code != 0 {
+		t.Fatal(out.Stderr)
+	}
+	for pid, line := range c.Shims() {
+		exe, err := os.Readlink(filepath.Join("/proc", strconv.Itoa(pid), "exe"))
+		if err == nil && filepath.Base(exe) == "containerd-shim-runc-v2" && strings.Contains(c.Ctr("version"), " 1.6.") {
+			t.Skip("containerd 1.6 has no runtime_path")
+		}
+		if err != nil || exe != n.Shim() {
+			t.Errorf("the shim is %s, %v: %v", exe, err, line)
+		}
+	}
+	if all := n.Receipts(); len(all) < 2 || all[0].Engine != "containerd" || all[0].Identity.Kind != "sandbox" {
+		t.Errorf("receipts: %+v", all)
+	}
+	if out := lab.Try(t, "", nil, n.Shim(), "-info"); out.Code != 0 || !strings.Contains(out.Stdout, shimRuntime) || !strings.Contains(out.Stdout, `"ociVersionMin"`) {
+		t.Errorf("-info: exit code %d, %q %s", out.Code, out.Stdout, out.Stderr)
+	}
+}
+
+// Where systemd manages the pods' slices, the engine says so in the form of the
+// path alone.
+func TestShimSystemdCgroup(t *testing.T) {
+	n := lab.NewNode(t)
+	c := lab.ContainerdShim(t, n)
+	n.Settings("mode = 'audit'\n")
+	slice := strings.ReplaceAll(lab.Name(), "-", "") + ".slice"
+	request := c.PodRequest()
+	request["sandbox"].(map[string]any)["linux"].(map[string]any)["cgroup_parent"] = slice
+	if out := c.KeepPod(request); out.Code != 0 {
+		t.Fatal(out.Stderr)
+	}
+	files, err := filepath.Glob(filepath.Join(filepath.Dir(filepath.Dir(c.Task("x"))), "k8s.io/*/init.pid"))
+	if err != nil || len(files) != 2 {
+		t.Fatalf("sandbox and container: %v, %v", files, err)
+	}
+	_, err = os.Stat("/run/systemd/system")
+	for _, file := range files {
+		pid, readErr := os.ReadFile(file)
+		if readErr != nil {
+			t.Fatal(readErr)
+		}
+		groups, readErr := os.ReadFile(filepath.Join("/proc", string(pid), "cgroup"))
+		if readErr != nil {
+			t.Fatal(readErr)
+		}
+		id := filepath.Base(filepath.Dir(file))
+		want := slice + "/cri-containerd-" + id + ".scope\n"
+		if err != nil { // no systemd, nobody to ask: the path as it is
+			want = slice + ":cri-containerd:" + id + "\n"
+		}
+		if !strings.Contains(string(groups), want) {
+			t.Errorf("cgroups %s, want %s", groups, want)
+		}
 	}
 }

@@ -45,12 +45,14 @@ func Containerd(t testing.TB, runtime string) *Daemon {
 }
 
 // ContainerdShim is Containerd with the node's own shim on its PATH, for the
-// runtime io.containerd.runward.v2, which is also what Handler is.
-func ContainerdShim(t testing.TB, n *Node) *Daemon {
+// runtime io.containerd.runward.v2, which is also what Handler is, unless handler
+// has other lines for it.
+func ContainerdShim(t testing.TB, n *Node, handler ...string) *Daemon {
 	t.Helper()
-	return containerd(t, filepath.Dir(n.Shim())+":"+os.Getenv("PATH"), `
-  runtime_type = "io.containerd.runward.v2"
-`)
+	if handler == nil {
+		handler = []string{`runtime_type = "io.containerd.runward.v2"`}
+	}
+	return containerd(t, filepath.Dir(n.Shim())+":"+os.Getenv("PATH"), "\n"+strings.Join(handler, "\n")+"\n")
 }
 
 // containerd starts one with the rest of Handler's table.
