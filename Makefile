@@ -19,7 +19,7 @@ paths  := -X $(conf).SysConfDir=$(SYSCONFDIR) -X $(conf).RunDir=$(RUNDIR) -X $(c
 	-X $(conf).LibDir=$(LIBDIR) -X $(conf).LibExecDir=$(LIBEXECDIR) -X $(conf).BinDir=$(PREFIX)/bin -X $(conf).Version=$(VERSION)
 gobuild = CGO_ENABLED=0 $(GO) build -trimpath
 
-.PHONY: all build runward runward-rules runwardctl containerd-shim-runward-v2 test unit oracle cases lint generate verify fuzz bench e2e compare demo install setup help clean
+.PHONY: all build runward runward-rules runwardctl containerd-shim-runward-v2 test unit oracle cases lint generate verify fuzz bench e2e compare vm demo install setup help clean
 .DEFAULT_GOAL := build
 
 all: build
@@ -73,6 +73,10 @@ bench: ## what runward costs, in turns with plain runc (root)
 
 compare: build ## whole sessions with plain runc and with runward that audits, side by side (root, minutes)
 	test/e2e/run compare
+
+vm: ## the end-to-end tests on cgroup v2, systemd, AppArmor and newer engines, in a virtual machine (root, minutes)
+	test/setup vm
+	test/vm/test
 
 demo: ## set up, build, and run one allowed, one rewritten and one refused container (root)
 	test/setup demo

@@ -259,7 +259,7 @@ func (e *Eval) runRule(rule *Rule, policies []*Policy) {
 	first := len(e.findings)
 	if wide != nil {
 		e.active[rule.ID] = wide
-		rule.check(e, wide)
+		rule.Check.check(e, wide)
 	}
 	if len(used) > 0 {
 		e.recordExceptions(used, first)
@@ -327,7 +327,7 @@ func (e *Eval) exceptions(rule, policy string, policies []*Policy) []*Exception 
 // probe collects what the rule would find were there no exceptions.
 func (e *Eval) probe(strict any) {
 	e.probing, e.probed = true, nil
-	e.rule.check(e, strict)
+	e.rule.Check.check(e, strict)
 	e.probing = false
 }
 

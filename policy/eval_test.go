@@ -19,7 +19,7 @@ type nnpSettings struct {
 }
 
 var toyRules = []Rule{
-	NewRule(Rule{ID: "caps", Default: ActionRewrite}, func(e *Eval, s *capsSettings) {
+	{ID: "caps", Default: ActionRewrite, Check: Check[capsSettings](func(e *Eval, s *capsSettings) {
 		for _, name := range e.Spec.Process.Capabilities.Bounding {
 			if s.Allow.Permits(name, Match) {
 				continue
@@ -34,12 +34,12 @@ var toyRules = []Rule{
 				}
 			})
 		}
-	}),
-	NewRule(Rule{ID: "nnp", Default: ActionDeny}, func(e *Eval, s *nnpSettings) {
+	})},
+	{ID: "nnp", Default: ActionDeny, Check: Check[nnpSettings](func(e *Eval, s *nnpSettings) {
 		if !e.Spec.Process.NoNewPrivileges {
 			e.Deny(Finding{Pointer: "/process/noNewPrivileges", Found: "false", Wanted: "true"})
 		}
-	}),
+	})},
 }
 
 const toySpec = `{"ociVersion":"1.0.2","process":{"user":{"uid":7,"gid":0},"args":["a"],"cwd":"/","capabilities":{"bounding":["CAP_A","CAP_B","CAP_C"]}, "x-unknown": 1.50},"linux":{}}`

@@ -14,22 +14,29 @@ type Rule struct {
 	Default Action // what it does where a policy does not say
 	Refs    []Ref  // the standards and vulnerabilities it answers
 
-	// NewSettings returns a pointer to the rule's empty settings.
-	NewSettings func() any
-
-	check func(e *Eval, settings any)
+	Check Checker // what it does: Check[Settings](function)
 }
+
+// NewSettings returns a pointer to the rule's empty settings.
+func (r *Rule) NewSettings() any { return r.Check.settings() }
+
+// A Checker is a Check of some type of settings.
+type Checker interface {
+	settings() any
+	check(e *Eval, settings any)
+}
+
+// A Check is a rule's own function, by the type of its settings. It calls the
+// Eval's Rewrite, Deny and Report with what it finds; it must be pure, and what
+// it rewrites must satisfy it. A conversion and no call binds the two, so that
+// nothing is left to do at every start of a program.
+type Check[S any] func(e *Eval, settings *S)
+
+func (Check[S]) settings() any { return new(S) }
+
+func (c Check[S]) check(e *Eval, settings any) { c(e, settings.(*S)) }
 
 // A Ref is a place in a standard: {"CIS Docker 1.6", "5.4"}.
 type Ref struct {
 	Standard, ID string
-}
-
-// NewRule binds a rule to its settings and its check. The check calls the
-// Eval's Rewrite, Deny and Report with what it finds; it must be pure, and
-// what it rewrites must satisfy it.
-func NewRule[S any](r Rule, check func(e *Eval, settings *S)) Rule {
-	r.NewSettings = func() any { return new(S) }
-	r.check = func(e *Eval, settings any) { check(e, settings.(*S)) }
-	return r
 }

@@ -5,20 +5,31 @@ import (
 	"unsafe"
 )
 
+// A Start is how this process was started, as far as another program in its
+// place must find it so and Go's runtime changes or forgets it.
+type Start struct {
+	Args, Env   []string // Args[0] is the name that it was called by
+	Ignored     uint64   // a bit for each signal, from bit 0 for signal 1, that was ignored
+	DeathSignal int32    // comes when the parent dies; 0: none does
+}
+
 // Exec puts another program in this process's place: same pid, same open
-// files, same environment, working directory and umask. argv[0] is its name. It returns only on
-// failure. ignored has a bit for each signal, from bit 0 for signal 1, that
-// was ignored when this process started: Go's runtime has put its handlers
-// there, and execve would leave the default action instead.
-func Exec(path string, argv, env []string, ignored uint64) error {
+// files, same working directory and umask, and all of Start but the arguments,
+// of which the first is the program's name. It returns only on failure.
+func (s *Start) Exec(path string, argv []string) error {
 	for sig := 1; sig <= 64; sig++ {
-		if ignored&(1<<(sig-1)) != 0 {
+		if s.Ignored&(1<<(sig-1)) != 0 { // Go's handler is there, and execve would leave the default action
 			if err := ignore(sig); err != nil {
 				return err
 			}
 		}
 	}
-	return syscall.Exec(path, argv, env)
+	// It is kept by thread, and this may not be the first one. To stay there all
+	// along costs a thread more: runtime.LockOSThread starts one.
+	if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, syscall.PR_SET_PDEATHSIG, uintptr(s.DeathSignal), 0); errno != 0 {
+		return errno
+	}
+	return syscall.Exec(path, argv, s.Env)
 }
 
 // ignore sets SIG_IGN, without the goroutine that os/signal would start.

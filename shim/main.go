@@ -21,10 +21,10 @@ const exitRefused = 1
 const exitExecRefused = 255
 
 // Main is the whole program: it returns only when the real runtime was not
-// executed, with the exit code. args[0] is the name that it was called by;
-// ignored is as in Exec. compile makes custom rules work; nil: where a node has
-// some, the program that has it is executed instead (see withRules).
-func Main(args, env []string, ignored uint64, compile policyfile.Compile) int {
+// executed, with the exit code. compile makes custom rules work; nil: where a
+// node has some, the program that has it is executed instead (see withRules).
+func Main(start Start, compile policyfile.Compile) int {
+	args := start.Args
 	cfg, cfgErr := config.Load() // with an error, as much as could be read
 	runtime, err := realruntime.Find(cfg, filepath.Base(args[0]), "/proc/self/exe")
 	inv, parseErr := argv.Parse(grammar(cfg, filepath.Base(args[0]), runtime), args[1:])
@@ -33,7 +33,7 @@ func Main(args, env []string, ignored uint64, compile policyfile.Compile) int {
 	case inv.Covered():
 		c := begin(inv, cfg, filepath.Base(args[0]), runtime)
 		c.compile = compile
-		c.again = func(program string) error { return Exec(program, args, env, ignored) }
+		c.again = func(program string) error { return start.Exec(program, args) }
 		switch {
 		case cfgErr != nil:
 			err = c.deny(cfgErr)
@@ -47,7 +47,7 @@ func Main(args, env []string, ignored uint64, compile policyfile.Compile) int {
 		forget(inv, runtime)
 	}
 	if err == nil {
-		err = Exec(runtime, append([]string{runtime}, arguments...), env, ignored)
+		err = start.Exec(runtime, append([]string{runtime}, arguments...))
 	}
 	refuse(inv, os.Stderr, "runward: "+err.Error())
 	if inv.Verb == "exec" {

@@ -10,16 +10,12 @@ package main
 
 import (
 	"os"
-	"runtime"
 
 	"github.com/runward/runward/internal/customrule"
 	"github.com/runward/runward/internal/inherit"
 	"github.com/runward/runward/shim"
 )
 
-// As in runward.
-func init() { runtime.LockOSThread() }
-
 func main() {
-	os.Exit(shim.Main(os.Args, inherit.Environment(), inherit.Ignored, customrule.Compile))
+	os.Exit(shim.Main(shim.Start{Args: os.Args, Env: inherit.Environment(), Ignored: inherit.Ignored, DeathSignal: inherit.DeathSignal}, customrule.Compile))
 }

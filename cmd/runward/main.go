@@ -10,17 +10,11 @@ package main
 
 import (
 	"os"
-	"runtime"
 
 	"github.com/runward/runward/internal/inherit"
 	"github.com/runward/runward/shim"
 )
 
-// The kernel keeps by thread the signal that comes when the parent dies: it
-// holds for the real runtime only if the process's first thread executes it.
-// Go gives main that thread for good if init asks for it.
-func init() { runtime.LockOSThread() }
-
 func main() {
-	os.Exit(shim.Main(os.Args, inherit.Environment(), inherit.Ignored, nil))
+	os.Exit(shim.Main(shim.Start{Args: os.Args, Env: inherit.Environment(), Ignored: inherit.Ignored, DeathSignal: inherit.DeathSignal}, nil))
 }

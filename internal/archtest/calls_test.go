@@ -84,10 +84,6 @@ var lureWords = []string{
 	"no such process", "container not running", "invalid process", "does not exist",
 }
 
-// lockThread are the programs that ask for the process's first thread, which
-// only init can.
-var lockThread = []string{"cmd/runward/main.go", "cmd/runward-rules/main.go"}
-
 // lureList has them itself, to refuse policies whose messages do.
 const lureList = "internal/policyfile/custom.go"
 
@@ -169,7 +165,7 @@ func checkText(f *file, hot bool) []string {
 	ast.Inspect(f.ast, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.FuncDecl:
-			if n.Name.Name == "init" && n.Recv == nil && !slices.Contains(lockThread, f.name) {
+			if n.Name.Name == "init" && n.Recv == nil {
 				complaints = append(complaints, f.at(n)+": func init: every start pays for it and nobody sees the order: an explicit list, or a value made where it is used")
 			}
 		case *ast.ImportSpec:

@@ -1,8 +1,9 @@
 #include "textflag.h"
 
 // runward_entry is the program's ELF entry point. It asks the kernel for every
-// signal's action, notes in ·Ignored which are SIG_IGN, keeps where the
-// environment is in ·environment, and goes on to Go's own entry point with the
+// signal's action, notes in ·Ignored which are SIG_IGN, and in ·DeathSignal what
+// comes when the parent dies, keeps where the environment is in ·environment,
+// and goes on to Go's own entry point with the
 // registers as it found them and two variables before the others, for Go alone:
 // see inherit.go.
 TEXT runward_entry(SB), NOSPLIT|NOFRAME, $0
@@ -31,6 +32,10 @@ next:
 	CMPQ	R13, $64
 	JLE	loop
 	MOVQ	R12, ·Ignored(SB)
+	MOVQ	$157, AX		// prctl(PR_GET_PDEATHSIG, &·DeathSignal)
+	MOVQ	$2, DI
+	LEAQ	·DeathSignal(SB), SI
+	SYSCALL
 	ADDQ	$64, SP
 
 	SUBQ	$16, SP			// argc, argv and its NULL move down by two words

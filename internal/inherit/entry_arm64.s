@@ -27,6 +27,10 @@ next:
 	BLE	loop
 	MOVD	$·Ignored(SB), R4
 	MOVD	R20, (R4)
+	MOVD	$167, R8		// prctl(PR_GET_PDEATHSIG, &·DeathSignal)
+	MOVD	$2, R0
+	MOVD	$·DeathSignal(SB), R1
+	SVC
 	ADD	$64, RSP
 
 	SUB	$16, RSP		// argc, argv and its NULL move down by two words

@@ -14,6 +14,10 @@ import (
 // engine gave us. Linked without it, it is 0.
 var Ignored uint64
 
+// DeathSignal is the signal that this process gets when its parent dies; 0: none.
+// The kernel keeps it by thread, and only the first one has it.
+var DeathSignal int32
+
 // environment is where the process's environment begins, as the kernel put it
 // there; the entry point sets it. Go's own view of it differs in three things.
 // It begins with GOMAXPROCS=1 and TZ=, which only Go's runtime is to see: a

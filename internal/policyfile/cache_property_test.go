@@ -169,14 +169,17 @@ func TestEveryFieldOfASelectorCounts(t *testing.T) {
 	}
 }
 
+// long is longer than what the index looks at of a glob.
+const long = "a-name-that-is-longer-than-what-is-hashed"
+
 // The index may bring too many, never too few.
 func TestIndexBringsWhatSelects(t *testing.T) {
 	simple := rapid.Custom(func(t *rapid.T) policy.Selector {
 		var s policy.Selector
-		value := rapid.SampledFrom([]string{"a", "b", "a*"})
+		value := rapid.SampledFrom([]string{"a", "b", "a*", "ab*", "ab?", "a**c", "?b", "*c", "!ab", "!b*", "", long, long + "*", long + "x*"})
 		for range rapid.IntRange(0, 2).Draw(t, "lists") {
 			field := rapid.SampledFrom([]*[]string{&s.Namespace, &s.Engine, &s.Digest}).Draw(t, "field")
-			*field = rapid.SliceOfN(value, 1, 2).Draw(t, "globs")
+			*field = rapid.SliceOfN(value, 1, 3).Draw(t, "globs")
 		}
 		s.Missing = rapid.SampledFrom([]string{"", "match"}).Draw(t, "missing")
 		return s
@@ -186,7 +189,7 @@ func TestIndexBringsWhatSelects(t *testing.T) {
 		for range rapid.IntRange(0, 5).Draw(t, "policies") {
 			policies = append(policies, &policy.Policy{Select: rapid.SliceOfN(simple, 0, 3).Draw(t, "select")})
 		}
-		value := rapid.SampledFrom([]string{"", "a", "b", "c"})
+		value := rapid.SampledFrom([]string{"", "a", "b", "c", "ab", "abc", "abbc", "bc", long, long + "x", long[:maxPrefix]})
 		f := &policy.Facts{Engine: value.Draw(t, "engine"), Identity: policy.Identity{Namespace: value.Draw(t, "namespace"), Digest: value.Draw(t, "digest")}}
 		r := &reader{b: appendIndex(nil, policies)}
 		i := r.index()

@@ -4,18 +4,31 @@ import (
 	"encoding/binary"
 	"slices"
 	"sort"
+	"strings"
 
 	"github.com/runward/runward/policy"
 )
 
 // The index says, for a value that a container has, which policies may select
-// it: a selector with a list of literal names selects only what has one of
-// them. A policy with a selector that cannot be indexed may select anything.
-// What the index brings is then compared in full.
+// it: a selector with a list selects only what one of its globs matches, and so
+// begins with what the glob begins with, or is the glob where that is literal. A
+// policy with a selector that cannot be indexed may select anything. What the
+// index brings is then compared in full.
 type index struct {
 	entries []byte // of each hash and number, in order
+	shapes  []byte // by which to look a value up: field and length, each once
 	always  []byte // the numbers of policies that may select anything
 }
+
+// A shape is how much of a field's value is hashed: so many bytes from its
+// beginning, at most maxPrefix, or all of it.
+type shape struct{ field, length byte }
+
+const (
+	maxPrefix = 32
+	whole     = 0xff
+	shapeSize = 2
+)
 
 type indexEntry struct {
 	hash   uint32 // of the field and the value
@@ -24,13 +37,14 @@ type indexEntry struct {
 
 const entrySize = 2 * 4
 
-// hashValue is FNV-1a. Who finds another value with the same hash gains
-// nothing: the values themselves are compared in the end.
-func hashValue(field int, value string) uint32 {
+// hash is FNV-1a of the shape and the text. Who finds another text with the same
+// hash gains nothing: the values themselves are compared in the end.
+func (s shape) hash(text string) uint32 {
 	h := uint32(2166136261)
-	h = (h ^ uint32(field)) * 16777619
-	for i := range len(value) {
-		h = (h ^ uint32(value[i])) * 16777619
+	h = (h ^ uint32(s.field)) * 16777619
+	h = (h ^ uint32(s.length)) * 16777619
+	for i := range len(text) {
+		h = (h ^ uint32(text[i])) * 16777619
 	}
 	return h
 }
@@ -45,15 +59,42 @@ func indexable(s *policy.Selector) (field int, globs []string) {
 	}
 	lists := plainLists(s)
 	for _, field := range byPrecision {
-		if globs := lists[field]; len(globs) > 0 && literal(globs) {
+		if globs := lists[field]; begins(globs) {
 			return field, globs
 		}
 	}
 	return 0, nil
 }
 
+// begins tells whether everything that the list matches begins with what one of
+// its globs begins with: it has some besides exclusions, and none begins with a
+// wildcard.
+func begins(globs []string) bool {
+	some := false
+	for _, g := range globs {
+		if strings.HasPrefix(g, "!") {
+			continue
+		}
+		if g == "" || g[0] == '*' || g[0] == '?' {
+			return false
+		}
+		some = true
+	}
+	return some
+}
+
+// shapeOf is how a glob is looked up, and the text that is hashed.
+func shapeOf(field int, glob string) (shape, string) {
+	if literal([]string{glob}) {
+		return shape{byte(field), whole}, glob
+	}
+	text := glob[:min(strings.IndexAny(glob, "*?"), maxPrefix)]
+	return shape{byte(field), byte(len(text))}, text
+}
+
 func appendIndex(b []byte, policies []*policy.Policy) []byte {
 	var entries []indexEntry
+	var shapes []shape
 	var always []uint32
 	for n, p := range policies {
 		found := len(p.Select) > 0
@@ -61,7 +102,14 @@ func appendIndex(b []byte, policies []*policy.Policy) []byte {
 			field, globs := indexable(&p.Select[i])
 			found = found && globs != nil
 			for _, g := range globs {
-				entries = append(entries, indexEntry{hashValue(field, g), uint32(n)})
+				if strings.HasPrefix(g, "!") {
+					continue
+				}
+				by, text := shapeOf(field, g)
+				entries = append(entries, indexEntry{by.hash(text), uint32(n)})
+				if !slices.Contains(shapes, by) {
+					shapes = append(shapes, by)
+				}
 			}
 		}
 		if !found {
@@ -77,6 +125,10 @@ func appendIndex(b []byte, policies []*policy.Policy) []byte {
 	for _, n := range always {
 		b = binary.LittleEndian.AppendUint32(b, n)
 	}
+	b = appendUint(b, uint64(len(shapes)))
+	for _, by := range shapes {
+		b = append(b, by.field, by.length)
+	}
 	b = appendUint(b, uint64(len(entries)))
 	for _, e := range entries {
 		b = binary.LittleEndian.AppendUint32(b, e.hash)
@@ -87,6 +139,7 @@ func appendIndex(b []byte, policies []*policy.Policy) []byte {
 
 func (r *reader) index() (i index) {
 	i.always = r.array(4)
+	i.shapes = r.array(shapeSize)
 	i.entries = r.array(entrySize)
 	return i
 }
@@ -109,11 +162,19 @@ func (i *index) candidates(s *subject) []uint32 {
 		numbers = append(numbers, binary.LittleEndian.Uint32(i.always[at:]))
 	}
 	n := len(i.entries) / entrySize
-	for field, value := range s.plain {
-		if value == "" {
+	for at := 0; at < len(i.shapes); at += shapeSize {
+		by := shape{i.shapes[at], i.shapes[at+1]}
+		if int(by.field) >= len(s.plain) {
+			continue // no build writes that
+		}
+		text := s.plain[by.field]
+		if text == "" || by.length != whole && int(by.length) > len(text) {
 			continue
 		}
-		hash := hashValue(field, value)
+		if by.length != whole {
+			text = text[:by.length]
+		}
+		hash := by.hash(text)
 		first := sort.Search(n, func(k int) bool { return binary.LittleEndian.Uint32(i.entries[k*entrySize:]) >= hash })
 		for k := first; k < n && binary.LittleEndian.Uint32(i.entries[k*entrySize:]) == hash; k++ {
 			numbers = append(numbers, binary.LittleEndian.Uint32(i.entries[k*entrySize+4:]))

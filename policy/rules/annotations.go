@@ -18,7 +18,7 @@ type AnnotationsSettings struct {
 func (s *AnnotationsSettings) Default() { s.Allow.Default([]string{policy.DefaultItem}) }
 
 // Annotations takes out what runtimes take for orders.
-var Annotations = policy.NewRule(policy.Rule{
+var Annotations = policy.Rule{
 	ID:    "annotations",
 	Title: "No annotation gives the runtime orders",
 	Doc: "Runtimes obey annotations: unit properties of systemd, options of CRIU, crun's run.oci.*, handlers of other runtimes, device injection. Users of Docker and Podman can set any of them. " +
@@ -29,7 +29,8 @@ var Annotations = policy.NewRule(policy.Rule{
 	Refs: []policy.Ref{
 		{Standard: "runtime-spec", ID: "features: potentiallyUnsafeConfigAnnotations"}, {Standard: "CVE", ID: "2024-3154"}, {Standard: "CVE", ID: "2022-0811"},
 	},
-}, checkAnnotations)
+	Check: policy.Check[AnnotationsSettings](checkAnnotations),
+}
 
 // obeyed are the name spaces that a runtime, or an engine reading its own
 // records back, takes for orders.

@@ -17,7 +17,7 @@ type AppArmorSettings struct {
 }
 
 // AppArmor confines containers where the kernel does it with AppArmor.
-var AppArmor = policy.NewRule(policy.Rule{
+var AppArmor = policy.Rule{
 	ID:    "apparmor",
 	Title: "AppArmor confines the container",
 	Doc: `Where AppArmor is on, a container without a profile, with unconfined or with one that is not allowed gets the engine's default. A
@@ -30,7 +30,8 @@ or a policy names the profile to write. Where AppArmor is off nothing is done.`,
 	Refs: []policy.Ref{
 		{Standard: "PSS baseline", ID: "AppArmor"}, {Standard: "CIS Docker 1.6", ID: "5.2"},
 	},
-}, checkAppArmor)
+	Check: policy.Check[AppArmorSettings](checkAppArmor),
+}
 
 // engineProfiles are the names by which engines load their default profiles, as
 // globs: Podman's has the version of containers-common in it.

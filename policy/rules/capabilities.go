@@ -17,7 +17,7 @@ type CapabilitiesSettings struct {
 }
 
 // Capabilities intersects what a container asks for with what policy allows.
-var Capabilities = policy.NewRule(policy.Rule{
+var Capabilities = policy.Rule{
 	ID:    "capabilities",
 	Title: "Capabilities are limited to a list",
 	Doc: `Every one of the five sets keeps only what the list allows, in the order and spelling it had.
@@ -37,7 +37,8 @@ root hands powers to programs it starts (CVE-2022-29162, CVE-2022-27650).`,
 		{Standard: "CVE", ID: "2022-29162"},
 		{Standard: "CVE", ID: "2022-27650"},
 	},
-}, checkCapabilities)
+	Check: policy.Check[CapabilitiesSettings](checkCapabilities),
+}
 
 // Default fills in the lists of the standards.
 func (s *CapabilitiesSettings) Default() {

@@ -17,7 +17,7 @@ type CgroupMountsSettings struct {
 func (s *CgroupMountsSettings) Default() { s.Writable.Default([]string{}) }
 
 // CgroupMounts keeps containers from writing control groups.
-var CgroupMounts = policy.NewRule(policy.Rule{
+var CgroupMounts = policy.Rule{
 	ID:    "cgroup_mounts",
 	Title: "Control groups are read-only",
 	Doc: "Mounts of type cgroup and cgroup2, and bind mounts of the host's below /sys/fs/cgroup, become read-only, also where the container has a cgroup namespace of its own, which the rule mounts lets pass: " +
@@ -26,7 +26,8 @@ var CgroupMounts = policy.NewRule(policy.Rule{
 	Since:   "0.1.0",
 	Default: policy.ActionRewrite,
 	Refs:    []policy.Ref{{Standard: "CVE", ID: "2022-0492"}, {Standard: "MITRE ATT&CK", ID: "T1611"}, {Standard: "CIS Docker 1.6", ID: "5.25"}},
-}, checkCgroupMounts)
+	Check:   policy.Check[CgroupMountsSettings](checkCgroupMounts),
+}
 
 // The statfs types of control groups (linux/magic.h).
 const (

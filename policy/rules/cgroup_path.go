@@ -17,7 +17,7 @@ type CgroupPathSettings struct {
 func (s *CgroupPathSettings) Default() { s.Allow.Default([]string{policy.DefaultItem}) }
 
 // CgroupPath refuses the host's control groups.
-var CgroupPath = policy.NewRule(policy.Rule{
+var CgroupPath = policy.Rule{
 	ID:    "cgroup_path",
 	Title: "The container runs in a control group of its own",
 	Doc: "linux.cgroupsPath must not be the root of the hierarchy, nor lead out of its parent with .., nor be a slice, a service or a scope of the host's: " +
@@ -25,7 +25,8 @@ var CgroupPath = policy.NewRule(policy.Rule{
 	Since:   "0.1.0",
 	Default: policy.ActionDeny,
 	Refs:    []policy.Ref{{Standard: "CIS Docker 1.6", ID: "2.10"}, {Standard: "CIS Docker 1.6", ID: "5.25"}},
-}, checkCgroupPath)
+	Check:   policy.Check[CgroupPathSettings](checkCgroupPath),
+}
 
 func checkCgroupPath(e *policy.Eval, s *CgroupPathSettings) {
 	p := e.Spec.Linux.CgroupsPath

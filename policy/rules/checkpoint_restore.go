@@ -25,7 +25,7 @@ func (s *CheckpointRestoreSettings) Validate() error {
 }
 
 // CheckpointRestore judges the verbs checkpoint and restore.
-var CheckpointRestore = policy.NewRule(policy.Rule{
+var CheckpointRestore = policy.Rule{
 	ID:    "checkpoint_restore",
 	Title: "No container leaves as an image of its memory, or comes from one",
 	Doc: `A restored process has the credentials, the capabilities and the seccomp filter that its image says, whatever config.json says; and a checkpoint
@@ -35,7 +35,10 @@ what is inside the image cannot be.`,
 	Always:  true,
 	Default: policy.ActionDeny,
 	Refs:    []policy.Ref{{Standard: "OCI runtime-spec", ID: "lifecycle"}, {Standard: "CRIU", ID: "images"}, {Standard: "MITRE ATT&CK", ID: "T1611"}},
-}, func(e *policy.Eval, s *CheckpointRestoreSettings) {
+	Check:   policy.Check[CheckpointRestoreSettings](checkCheckpointRestore),
+}
+
+func checkCheckpointRestore(e *policy.Eval, s *CheckpointRestoreSettings) {
 	verb := e.Facts.Verb
 	if verb != "checkpoint" && verb != "restore" {
 		return
@@ -46,4 +49,4 @@ what is inside the image cannot be.`,
 	e.Deny(policy.Finding{
 		Found: verb, Wanted: "neither checkpoint nor restore", Hint: "start the container anew, or ask the administrator to put " + verb + " on the list checkpoint_restore.allow",
 	})
-})
+}

@@ -17,7 +17,7 @@ type CommandSettings struct {
 }
 
 // Command judges the program that a container is started with.
-var Command = policy.NewRule(policy.Rule{
+var Command = policy.Rule{
 	ID:    "command",
 	Title: "Only programs that policy knows are started",
 	Doc: "Judges process.args: the first is the program, matched as it is written and by its last name; the init that Docker and Podman put before it (--init) is looked past. " +
@@ -27,7 +27,8 @@ var Command = policy.NewRule(policy.Rule{
 	Since:   "0.1.0",
 	Default: policy.ActionDeny,
 	Refs:    []policy.Ref{{Standard: "CIS Docker 1.6", ID: "5.7"}, {Standard: "NIST SP 800-190", ID: "3.4.4"}, {Standard: "MITRE ATT&CK", ID: "T1610"}},
-}, checkCommand)
+	Check:   policy.Check[CommandSettings](checkCommand),
+}
 
 func checkCommand(e *policy.Eval, s *CommandSettings) {
 	args := e.Spec.Process.Args

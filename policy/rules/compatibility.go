@@ -14,7 +14,7 @@ import (
 type CompatibilitySettings struct{}
 
 // Compatibility foretells what the other rules' rewrites break.
-var Compatibility = policy.NewRule(policy.Rule{
+var Compatibility = policy.Rule{
 	ID:    "compatibility",
 	Title: "What policy takes away does not break the program",
 	Doc: "Looks at the image where a rewrite may keep the program from working, and reports what is sure to: a program that the user whom policy sets, or who lost CAP_DAC_OVERRIDE, may not execute, or whose script they may not read; " +
@@ -30,7 +30,8 @@ var Compatibility = policy.NewRule(policy.Rule{
 		{Standard: "PSS restricted", ID: "Privilege Escalation"},
 		{Standard: "CVE", ID: "2024-0132"},
 	},
-}, checkCompatibility)
+	Check: policy.Check[CompatibilitySettings](checkCompatibility),
+}
 
 func checkCompatibility(e *policy.Eval, _ *CompatibilitySettings) {
 	was, is := e.Original(), e.Spec

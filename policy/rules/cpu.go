@@ -26,7 +26,7 @@ func (s *CPUSettings) Validate() error { return positive("cpu", s.Max, s.Default
 func (s *CPUSettings) Limit(c *policy.Ceiling) { c.CPU = lower(c.CPU, s.Max) }
 
 // CPU sets linux.resources.cpu.
-var CPU = policy.NewRule(policy.Rule{
+var CPU = policy.Rule{
 	ID:    "cpu",
 	Title: "Processor time is limited",
 	Doc: "Lowers quota per period to the maximum and sets the default where there is no quota (absent, 0 and less than 0 all mean none). Shares, weights and cpusets stay. " +
@@ -35,7 +35,8 @@ var CPU = policy.NewRule(policy.Rule{
 	Since:   "0.1.0",
 	Default: policy.ActionRewrite,
 	Refs:    []policy.Ref{{Standard: "CIS Docker 1.6", ID: "5.12"}, {Standard: "NIST SP 800-190", ID: "4.4.3"}},
-}, checkCPU)
+	Check:   policy.Check[CPUSettings](checkCPU),
+}
 
 func checkCPU(e *policy.Eval, s *CPUSettings) {
 	c := e.Spec.Linux.Resources.CPU

@@ -29,7 +29,7 @@ func (s *DevicesSettings) Validate() error {
 }
 
 // Devices bounds linux.devices and linux.resources.devices.
-var Devices = policy.NewRule(policy.Rule{
+var Devices = policy.Rule{
 	ID:    "devices",
 	Title: "Only harmless devices, and the device cgroup denies the rest",
 	Doc: "A device node is judged by its type and numbers, never by its path: a disk under the name /dev/null is a disk. A node that is not on the list is refused, since the container asked for the host's device. " +
@@ -38,7 +38,8 @@ var Devices = policy.NewRule(policy.Rule{
 	Since:   "0.1.0",
 	Default: policy.ActionRewrite,
 	Refs:    []policy.Ref{{Standard: "CIS Docker 1.6", ID: "5.18"}, {Standard: "MITRE ATT&CK", ID: "T1611"}},
-}, checkDevices)
+	Check:   policy.Check[DevicesSettings](checkDevices),
+}
 
 // safeDevices are what runtimes themselves give every container, and net/tun,
 // which needs a capability over the container's own network to be of use.

@@ -20,7 +20,7 @@ type EnvironmentSettings struct {
 func (s *EnvironmentSettings) Default() { s.NotSecrets.Default([]string{}) }
 
 // Environment judges the variables of a process.
-var Environment = policy.NewRule(policy.Rule{
+var Environment = policy.Rule{
 	ID:    "environment",
 	Title: "No secrets and no orders to the loader in the environment",
 	Doc: "A variable of the environment is seen by whoever may look at the container in the engine or at the process in /proc, is written into logs, and is inherited by every program. " +
@@ -38,7 +38,8 @@ var Environment = policy.NewRule(policy.Rule{
 		{Standard: "CVE", ID: "2023-4911"},
 		{Standard: "CVE", ID: "2025-23266"},
 	},
-}, checkEnvironment)
+	Check: policy.Check[EnvironmentSettings](checkEnvironment),
+}
 
 // mostVariables are as many as are taken out: one more, and the container is
 // refused, since a long patch would say what stays.

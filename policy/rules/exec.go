@@ -30,7 +30,7 @@ func (s *ExecSettings) Validate() error {
 }
 
 // Exec judges the processes that join a container.
-var Exec = policy.NewRule(policy.Rule{
+var Exec = policy.Rule{
 	ID:    "exec",
 	Title: "Who may join a container that runs, and with what",
 	Doc: `Judges docker exec, podman exec, kubectl exec, the kubelet's exec probes and ctr task exec. Besides this rule every rule that concerns
@@ -46,7 +46,8 @@ Programs are matched by the first word of the command, as written, and by its la
 		{Standard: "MITRE ATT&CK", ID: "T1609"},
 		{Standard: "CVE", ID: "2026-30892"},
 	},
-}, checkExec)
+	Check: policy.Check[ExecSettings](checkExec),
+}
 
 func checkExec(e *policy.Eval, s *ExecSettings) {
 	if !joins(e) {

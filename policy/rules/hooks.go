@@ -25,7 +25,7 @@ func (s *HooksSettings) Validate() error { return items(s.Allow.Lists, absolute(
 const hookEnv = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // Hooks refuses programs of the host that are not on the list.
-var Hooks = policy.NewRule(policy.Rule{
+var Hooks = policy.Rule{
 	ID:    "hooks",
 	Title: "Only known programs of the host run for a container",
 	Doc: "A hook in config.json is a program of the host that the runtime runs as root. Each must be on the list, under exactly that path, a regular file of root's that nobody else can change, and so must every directory above it be. " +
@@ -34,7 +34,8 @@ var Hooks = policy.NewRule(policy.Rule{
 	Since:   "0.1.0",
 	Default: policy.ActionRewrite,
 	Refs:    []policy.Ref{{Standard: "CVE", ID: "2025-23266"}, {Standard: "MITRE ATT&CK", ID: "T1611"}},
-}, checkHooks)
+	Check:   policy.Check[HooksSettings](checkHooks),
+}
 
 // A hookList is one of the lists of hooks.
 type hookList struct {

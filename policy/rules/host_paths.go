@@ -30,7 +30,7 @@ func (s *HostPathsSettings) Validate() error {
 }
 
 // HostPaths keeps the host's files out of containers.
-var HostPaths = policy.NewRule(policy.Rule{
+var HostPaths = policy.Rule{
 	ID:    "host_paths",
 	Title: "No files of the host's own in containers",
 	Doc: "Judges every bind mount by where its source really leads: resolved by the kernel, and compared by path and by device and inode, the directories above it included, so that no other name for /etc (a symbolic link, .., /proc/self/root, a bind mount elsewhere) gets past. " +
@@ -50,7 +50,8 @@ var HostPaths = policy.NewRule(policy.Rule{
 		{Standard: "CVE", ID: "2024-0132"},
 		{Standard: "CVE", ID: "2019-5736"},
 	},
-}, checkHostPaths)
+	Check: policy.Check[HostPathsSettings](checkHostPaths),
+}
 
 func checkHostPaths(e *policy.Eval, s *HostPathsSettings) {
 	j := &sourceJudge{e: e, s: s}

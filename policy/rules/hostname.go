@@ -31,7 +31,7 @@ func (s *HostnameSettings) Validate() error {
 }
 
 // Hostname keeps a container from calling itself by another's name.
-var Hostname = policy.NewRule(policy.Rule{
+var Hostname = policy.Rule{
 	ID:    "hostname",
 	Title: "No container goes by another machine's name",
 	Doc: "What a container calls itself stands in its logs, in what it mails, and in clusters that find members by name. Refused are the names that policy forbids, localhost, and names that are none: " +
@@ -40,7 +40,8 @@ var Hostname = policy.NewRule(policy.Rule{
 	Since:   "0.1.0",
 	Default: policy.ActionDeny,
 	Refs:    []policy.Ref{{Standard: "runtime-spec", ID: "config: hostname, domainname"}, {Standard: "NIST SP 800-53", ID: "IA-3"}},
-}, checkHostname)
+	Check:   policy.Check[HostnameSettings](checkHostname),
+}
 
 func checkHostname(e *policy.Eval, s *HostnameSettings) {
 	if name := e.Spec.Hostname; name != "" {

@@ -44,7 +44,7 @@ func (s *HugepagesSettings) Limit(c *policy.Ceiling) {
 }
 
 // Hugepages keeps the node's huge pages for those that were given some.
-var Hugepages = policy.NewRule(policy.Rule{
+var Hugepages = policy.Rule{
 	ID:    "hugepages",
 	Title: "Huge pages are limited",
 	Doc: "A node has few huge pages, reserved for the program that needs them; what is not limited may take all. Lowers linux.resources.hugepageLimits to the maximum of each page size, as the kubelet does for pods that ask for none, " +
@@ -53,7 +53,8 @@ var Hugepages = policy.NewRule(policy.Rule{
 	Since:   "0.1.0",
 	Default: policy.ActionRewrite,
 	Refs:    []policy.Ref{{Standard: "NIST SP 800-190", ID: "4.4.3"}, {Standard: "runtime-spec", ID: "config-linux: hugepageLimits"}},
-}, checkHugepages)
+	Check:   policy.Check[HugepagesSettings](checkHugepages),
+}
 
 func checkHugepages(e *policy.Eval, s *HugepagesSettings) {
 	for _, file := range names(e.Spec.Linux.Resources.Unified) {

@@ -49,7 +49,7 @@ func imageItem(item string) error {
 }
 
 // Image judges containers by their image.
-var Image = policy.NewRule(policy.Rule{
+var Image = policy.Rule{
 	ID:    "image",
 	Title: "Only images that policy knows",
 	Doc: "Goes by the image that the engine proves: containerd's CRI and CRI-O say the reference that the pod gave; Docker, Podman, nerdctl and builds say nothing, and neither does an image named by its id or, outside containerd, without a registry: " +
@@ -66,7 +66,8 @@ var Image = policy.NewRule(policy.Rule{
 		{Standard: "CIS Docker 1.6", ID: "5.28"},
 		{Standard: "CIS Kubernetes 1.10", ID: "5.5.1"},
 	},
-}, checkImage)
+	Check: policy.Check[ImageSettings](checkImage),
+}
 
 func checkImage(e *policy.Eval, s *ImageSettings) {
 	id := &e.Facts.Identity

@@ -12,7 +12,7 @@ import (
 type IntelRdtSettings struct{}
 
 // IntelRdt leaves the processor's cache and bandwidth to the node.
-var IntelRdt = policy.NewRule(policy.Rule{
+var IntelRdt = policy.Rule{
 	ID:    "intel_rdt",
 	Title: "Shares of cache and memory bandwidth are the node's to give",
 	Doc: "linux.intelRdt writes the resctrl file system: its schemas set how much cache and memory bandwidth a class has, for everything on the node in that class, and a name that is no class's makes one, of which a processor has few. " +
@@ -20,7 +20,10 @@ var IntelRdt = policy.NewRule(policy.Rule{
 	Since:   "0.1.0",
 	Default: policy.ActionRewrite,
 	Refs:    []policy.Ref{{Standard: "runtime-spec", ID: "config-linux: intelRdt"}},
-}, func(e *policy.Eval, _ *IntelRdtSettings) {
+	Check:   policy.Check[IntelRdtSettings](checkIntelRdt),
+}
+
+func checkIntelRdt(e *policy.Eval, _ *IntelRdtSettings) {
 	r := e.Spec.Linux.IntelRdt
 	if r == nil {
 		return
@@ -43,4 +46,4 @@ var IntelRdt = policy.NewRule(policy.Rule{
 			r.L3CacheSchema, r.MemBwSchema, r.Schemata = "", "", nil
 		})
 	}
-})
+}

@@ -63,7 +63,7 @@ func deviceNumber(s string) (major, minor int64, ok bool) {
 }
 
 // IOLimits keeps a container from having a disk to itself.
-var IOLimits = policy.NewRule(policy.Rule{
+var IOLimits = policy.Rule{
 	ID:    "io_limits",
 	Title: "Input and output of disks are limited",
 	Doc: "Lowers the throttles in linux.resources.blockIO to the maxima of their disk, and adds one for each disk that policy names and config.json does not (0 is none): the maximum is the default as well. " +
@@ -73,7 +73,8 @@ var IOLimits = policy.NewRule(policy.Rule{
 	Since:   "0.1.0",
 	Default: policy.ActionRewrite,
 	Refs:    []policy.Ref{{Standard: "NIST SP 800-190", ID: "4.4.3"}, {Standard: "runtime-spec", ID: "config-linux: blockIO"}},
-}, checkIOLimits)
+	Check:   policy.Check[IOLimitsSettings](checkIOLimits),
+}
 
 // A throttle is one of the four lists of blockIO and what bounds it.
 type throttle struct {

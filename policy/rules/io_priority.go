@@ -31,7 +31,7 @@ func (s *IOPrioritySettings) Validate() error {
 }
 
 // IOPriority keeps a container's input and output behind the host's.
-var IOPriority = policy.NewRule(policy.Rule{
+var IOPriority = policy.Rule{
 	ID:    "io_priority",
 	Title: "No input and output before the host's own",
 	Doc: "process.ioPriority decides whose requests a disk serves first. The real-time class, and one that is not known, are taken out, as by the rule scheduler; " +
@@ -40,7 +40,8 @@ var IOPriority = policy.NewRule(policy.Rule{
 	Exec:    true,
 	Default: policy.ActionRewrite,
 	Refs:    []policy.Ref{{Standard: "runtime-spec", ID: "config: process.ioPriority"}, {Standard: "NIST SP 800-190", ID: "4.4.3"}},
-}, checkIOPriority)
+	Check:   policy.Check[IOPrioritySettings](checkIOPriority),
+}
 
 func checkIOPriority(e *policy.Eval, s *IOPrioritySettings) {
 	p := e.Spec.Process.IOPriority

@@ -53,7 +53,7 @@ var (
 )
 
 // MaskedPaths covers what of /proc and /sys is the host's.
-var MaskedPaths = policy.NewRule(policy.Rule{
+var MaskedPaths = policy.Rule{
 	ID:    "masked_paths",
 	Title: "The host's part of /proc and /sys is masked or read-only",
 	Doc: "/proc and /sys show and change the host as well: kernel memory, keys, firmware, sysrq. Engines mask and write-protect those files unless asked not to " +
@@ -62,7 +62,8 @@ var MaskedPaths = policy.NewRule(policy.Rule{
 	Since:   "0.1.0",
 	Default: policy.ActionRewrite,
 	Refs:    []policy.Ref{{Standard: "PSS baseline", ID: "/proc Mount Type"}, {Standard: "CIS Docker 1.6", ID: "5.4"}},
-}, checkMaskedPaths)
+	Check:   policy.Check[MaskedPathsSettings](checkMaskedPaths),
+}
 
 func checkMaskedPaths(e *policy.Eval, s *MaskedPathsSettings) {
 	l := e.Spec.Linux

@@ -21,7 +21,7 @@ func (s *MemorySettings) Validate() error { return positive("memory", s.Max, s.D
 func (s *MemorySettings) Limit(c *policy.Ceiling) { c.Memory = lower(c.Memory, s.Max) }
 
 // Memory sets linux.resources.memory.
-var Memory = policy.NewRule(policy.Rule{
+var Memory = policy.Rule{
 	ID:    "memory",
 	Title: "Memory is limited",
 	Doc: "Lowers linux.resources.memory.limit to the maximum and sets the default where there is no limit (absent, 0 and less than 0 all mean none). " +
@@ -31,7 +31,8 @@ var Memory = policy.NewRule(policy.Rule{
 	Since:   "0.1.0",
 	Default: policy.ActionRewrite,
 	Refs:    []policy.Ref{{Standard: "CIS Docker 1.6", ID: "5.11"}, {Standard: "NIST SP 800-190", ID: "4.4.3"}},
-}, checkMemory)
+	Check:   policy.Check[MemorySettings](checkMemory),
+}
 
 func checkMemory(e *policy.Eval, s *MemorySettings) {
 	m := e.Spec.Linux.Resources.Memory

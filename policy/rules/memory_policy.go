@@ -27,7 +27,7 @@ func (s *MemoryPolicySettings) Validate() error {
 }
 
 // MemoryPolicy leaves the placement of memory to the node.
-var MemoryPolicy = policy.NewRule(policy.Rule{
+var MemoryPolicy = policy.Rule{
 	ID:    "memory_policy",
 	Title: "The node says where memory is taken from",
 	Doc: "linux.memoryPolicy (runtime-spec 1.3) binds a container's memory to NUMA nodes of its choice: with MPOL_BIND one container fills the memory beside another's processors while the rest of the node has plenty. " +
@@ -36,7 +36,8 @@ var MemoryPolicy = policy.NewRule(policy.Rule{
 	Since:   "0.1.0",
 	Default: policy.ActionRewrite,
 	Refs:    []policy.Ref{{Standard: "runtime-spec 1.3", ID: "config-linux: memoryPolicy"}, {Standard: "NIST SP 800-190", ID: "4.4.3"}},
-}, checkMemoryPolicy)
+	Check:   policy.Check[MemoryPolicySettings](checkMemoryPolicy),
+}
 
 func checkMemoryPolicy(e *policy.Eval, s *MemoryPolicySettings) {
 	p := e.Spec.Linux.MemoryPolicy

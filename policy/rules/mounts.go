@@ -30,7 +30,7 @@ func (s *MountsSettings) Validate() error {
 }
 
 // Mounts bounds what is mounted where.
-var Mounts = policy.NewRule(policy.Rule{
+var Mounts = policy.Rule{
 	ID:    "mounts",
 	Title: "Only the file systems that containers need, where they belong",
 	Doc: "A mount that is not a bind is allowed by its type and destination: proc at /proc, sysfs at /sys, cgroup at /sys/fs/cgroup, devpts at /dev/pts, mqueue at /dev/mqueue, tmpfs. " +
@@ -48,7 +48,8 @@ var Mounts = policy.NewRule(policy.Rule{
 		{Standard: "CVE", ID: "2021-30465"},
 		{Standard: "CVE", ID: "2023-27561"},
 	},
-}, checkMounts)
+	Check: policy.Check[MountsSettings](checkMounts),
+}
 
 func checkMounts(e *policy.Eval, s *MountsSettings) {
 	for i := range e.Spec.Mounts {

@@ -17,7 +17,7 @@ type NamespacesSettings struct {
 }
 
 // Namespaces keeps the container out of the host's namespaces.
-var Namespaces = policy.NewRule(policy.Rule{
+var Namespaces = policy.Rule{
 	ID:    "namespaces",
 	Title: "The container has namespaces of its own",
 	Doc: `A namespace is the host's where its type is absent from linux.namespaces, or where a path leads to it: paths are
@@ -41,7 +41,8 @@ overlap nor run beyond the last id.`,
 		{Standard: "CIS Kubernetes 1.10", ID: "5.2.5"},
 		{Standard: "CVE", ID: "2021-29922"},
 	},
-}, checkNamespaces)
+	Check: policy.Check[NamespacesSettings](checkNamespaces),
+}
 
 // Default lets none of the host's namespaces be shared.
 func (s *NamespacesSettings) Default() { s.Host.Default([]string{}) }

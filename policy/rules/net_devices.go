@@ -16,7 +16,7 @@ type NetDevicesSettings struct {
 func (s *NetDevicesSettings) Default() { s.Allow.Default([]string{policy.DefaultItem}) }
 
 // NetDevices refuses linux.netDevices.
-var NetDevices = policy.NewRule(policy.Rule{
+var NetDevices = policy.Rule{
 	ID:    "net_devices",
 	Title: "The host's network devices stay on the host",
 	Doc: "linux.netDevices (runtime-spec 1.3) takes a network device away from the host and gives it to the container, which then sees and sends raw traffic there. " +
@@ -24,7 +24,8 @@ var NetDevices = policy.NewRule(policy.Rule{
 	Since:   "0.1.0",
 	Default: policy.ActionDeny,
 	Refs:    []policy.Ref{{Standard: "runtime-spec 1.3", ID: "config-linux: network devices"}},
-}, checkNetDevices)
+	Check:   policy.Check[NetDevicesSettings](checkNetDevices),
+}
 
 func checkNetDevices(e *policy.Eval, s *NetDevicesSettings) {
 	names := make([]string, 0, len(e.Spec.Linux.NetDevices))

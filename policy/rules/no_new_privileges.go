@@ -10,7 +10,7 @@ import (
 type NoNewPrivilegesSettings struct{}
 
 // NoNewPrivileges sets process.noNewPrivileges.
-var NoNewPrivileges = policy.NewRule(policy.Rule{
+var NoNewPrivileges = policy.Rule{
 	ID:    "no_new_privileges",
 	Title: "No program gains privileges when it starts",
 	Doc: `With noNewPrivileges set, set-user-id bits and file capabilities of programs in the image have no effect.
@@ -24,7 +24,10 @@ Images that rely on sudo, su or ping with a set-user-id bit stop working; most o
 		{Standard: "CIS Docker 1.6", ID: "5.26"},
 		{Standard: "CIS Kubernetes 1.10", ID: "5.2.6"},
 	},
-}, func(e *policy.Eval, _ *NoNewPrivilegesSettings) {
+	Check: policy.Check[NoNewPrivilegesSettings](checkNoNewPrivileges),
+}
+
+func checkNoNewPrivileges(e *policy.Eval, _ *NoNewPrivilegesSettings) {
 	if e.Spec.Process.NoNewPrivileges {
 		return
 	}
@@ -34,4 +37,4 @@ Images that rely on sudo, su or ping with a set-user-id bit stop working; most o
 		Wanted:  "noNewPrivileges set",
 		Hint:    "set securityContext.allowPrivilegeEscalation: false (docker, podman: --security-opt no-new-privileges)",
 	}, func(spec *specs.Spec) { spec.Process.NoNewPrivileges = true })
-})
+}

@@ -37,7 +37,7 @@ func (s *OOMScoreAdjSettings) Limit(c *policy.Ceiling) {
 }
 
 // OOMScoreAdj keeps a container from having the kernel kill everything else first.
-var OOMScoreAdj = policy.NewRule(policy.Rule{
+var OOMScoreAdj = policy.Rule{
 	ID:    "oom_score_adj",
 	Title: "No container outlives the node's own services when memory runs out",
 	Doc: "Raises process.oomScoreAdj to the minimum. -1000 would exempt a process from the kernel's out-of-memory killer, " +
@@ -46,7 +46,8 @@ var OOMScoreAdj = policy.NewRule(policy.Rule{
 	Exec:    true,
 	Default: policy.ActionRewrite,
 	Refs:    []policy.Ref{{Standard: "CIS Docker 1.6", ID: "5.19"}},
-}, checkOOMScoreAdj)
+	Check:   policy.Check[OOMScoreAdjSettings](checkOOMScoreAdj),
+}
 
 func checkOOMScoreAdj(e *policy.Eval, s *OOMScoreAdjSettings) {
 	have := e.Spec.Process.OOMScoreAdj

@@ -22,7 +22,7 @@ func (s *PersonalitySettings) Validate() error {
 }
 
 // Personality takes out the flags that weaken a process's address space.
-var Personality = policy.NewRule(policy.Rule{
+var Personality = policy.Rule{
 	ID:    "personality",
 	Title: "The kernel treats the container's processes as ordinary ones",
 	Doc: "The flags of linux.personality switch protections off (ADDR_NO_RANDOMIZE, READ_IMPLIES_EXEC, MMAP_PAGE_ZERO) and outlive every exec: they are taken out; runc ignores them, other runtimes need not. " +
@@ -30,7 +30,8 @@ var Personality = policy.NewRule(policy.Rule{
 	Since:   "0.1.0",
 	Default: policy.ActionRewrite,
 	Refs:    []policy.Ref{{Standard: "runtime-spec", ID: "config-linux: personality"}, {Standard: "NIST SP 800-53", ID: "SI-16"}},
-}, checkPersonality)
+	Check:   policy.Check[PersonalitySettings](checkPersonality),
+}
 
 func checkPersonality(e *policy.Eval, s *PersonalitySettings) {
 	p := e.Spec.Linux.Personality

@@ -22,7 +22,7 @@ func (s *PidsSettings) Validate() error { return positive("pids", s.Max, s.Defau
 func (s *PidsSettings) Limit(c *policy.Ceiling) { c.Pids = lower(c.Pids, s.Max) }
 
 // Pids sets linux.resources.pids.
-var Pids = policy.NewRule(policy.Rule{
+var Pids = policy.Rule{
 	ID:    "pids",
 	Title: "The number of processes is limited",
 	Doc: "Lowers linux.resources.pids.limit to the maximum and sets the default where there is no limit: absent, 0 and less than 0 all mean none. " +
@@ -30,7 +30,8 @@ var Pids = policy.NewRule(policy.Rule{
 	Since:   "0.1.0",
 	Default: policy.ActionRewrite,
 	Refs:    []policy.Ref{{Standard: "CIS Docker 1.6", ID: "5.29"}, {Standard: "CIS Kubernetes 1.10", ID: "4.2.13"}},
-}, checkPids)
+	Check:   policy.Check[PidsSettings](checkPids),
+}
 
 func checkPids(e *policy.Eval, s *PidsSettings) {
 	limit := e.Spec.Linux.Resources.Pids.Limit

@@ -10,7 +10,7 @@ import (
 type PlatformsSettings struct{}
 
 // Platforms takes out what is about another platform than Linux.
-var Platforms = policy.NewRule(policy.Rule{
+var Platforms = policy.Rule{
 	ID:    "platforms",
 	Title: "Only the linux section counts",
 	Doc: "The section vm names a hypervisor, a kernel and an image of the host's that runtimes with virtual machines start as root: it is taken out. " +
@@ -18,7 +18,8 @@ var Platforms = policy.NewRule(policy.Rule{
 	Since:   "0.1.0",
 	Default: policy.ActionRewrite,
 	Refs:    []policy.Ref{{Standard: "runtime-spec", ID: "config-vm"}},
-}, checkPlatforms)
+	Check:   policy.Check[PlatformsSettings](checkPlatforms),
+}
 
 func checkPlatforms(e *policy.Eval, _ *PlatformsSettings) {
 	s := e.Spec

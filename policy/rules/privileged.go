@@ -14,7 +14,7 @@ import (
 type PrivilegedSettings struct{}
 
 // Privileged refuses what amounts to a privileged container.
-var Privileged = policy.NewRule(policy.Rule{
+var Privileged = policy.Rule{
 	ID:    "privileged",
 	Title: "Privileged containers are refused",
 	Doc: `config.json has no field that says "privileged": engines switch many things off instead, each its own way. A container
@@ -30,7 +30,8 @@ writable; seccomp is absent or refuses nothing. Each of these is also judged alo
 		{Standard: "NIST SP 800-190", ID: "4.4.3"},
 		{Standard: "MITRE ATT&CK", ID: "T1611"},
 	},
-}, checkPrivileged)
+	Check: policy.Check[PrivilegedSettings](checkPrivileged),
+}
 
 const (
 	manyCapabilities = 10 // beyond the default, in one set

@@ -10,7 +10,7 @@ import (
 type PropagationSettings struct{}
 
 // Propagation keeps the container's mounts from appearing on the host.
-var Propagation = policy.NewRule(policy.Rule{
+var Propagation = policy.Rule{
 	ID:    "propagation",
 	Title: "Mounts made in the container stay in it",
 	Doc: "A shared linux.rootfsPropagation becomes rprivate, or rslave where a bind mount asks to see what the host mounts later (HostToContainer). " +
@@ -18,7 +18,8 @@ var Propagation = policy.NewRule(policy.Rule{
 	Since:   "0.1.0",
 	Default: policy.ActionRewrite,
 	Refs:    []policy.Ref{{Standard: "CIS Docker 1.6", ID: "5.20"}},
-}, checkPropagation)
+	Check:   policy.Check[PropagationSettings](checkPropagation),
+}
 
 func checkPropagation(e *policy.Eval, _ *PropagationSettings) {
 	have := e.Spec.Linux.RootfsPropagation

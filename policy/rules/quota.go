@@ -32,7 +32,7 @@ func (s *QuotaSettings) Validate() error {
 }
 
 // Quota bounds the sum of what runs on the node.
-var Quota = policy.NewRule(policy.Rule{
+var Quota = policy.Rule{
 	ID:    "quota",
 	Title: "What runs on the node together is limited",
 	Doc: "Adds up the limits of all containers of a namespace, an engine, a rootless owner or the node, and refuses the one that would bring the sum above the maximum, and the update that would raise a limit beyond it. " +
@@ -45,7 +45,8 @@ var Quota = policy.NewRule(policy.Rule{
 	Update:  true,
 	Default: policy.ActionDeny,
 	Refs:    []policy.Ref{{Standard: "NIST SP 800-190", ID: "4.4.3"}, {Standard: "Kubernetes", ID: "ResourceQuota"}},
-}, checkQuota)
+	Check:   policy.Check[QuotaSettings](checkQuota),
+}
 
 // A quotaKind is one thing that is added up.
 type quotaKind struct {

@@ -10,7 +10,7 @@ import (
 type ReadOnlyRootfsSettings struct{}
 
 // ReadOnlyRootfs makes the root file system read-only.
-var ReadOnlyRootfs = policy.NewRule(policy.Rule{
+var ReadOnlyRootfs = policy.Rule{
 	ID:    "read_only_rootfs",
 	Title: "The root file system is read-only",
 	Doc: "Sets root.readonly. What an attacker changes in the image's files does not last and cannot be run. " +
@@ -18,7 +18,8 @@ var ReadOnlyRootfs = policy.NewRule(policy.Rule{
 	Since:   "0.1.0",
 	Default: policy.ActionRewrite,
 	Refs:    []policy.Ref{{Standard: "CIS Docker 1.6", ID: "5.13"}, {Standard: "NIST SP 800-190", ID: "4.4.4"}, {Standard: "NSA Kubernetes Hardening", ID: "immutable container file systems"}},
-}, checkReadOnlyRootfs)
+	Check:   policy.Check[ReadOnlyRootfsSettings](checkReadOnlyRootfs),
+}
 
 func checkReadOnlyRootfs(e *policy.Eval, _ *ReadOnlyRootfsSettings) {
 	if e.Spec.Root.Readonly {

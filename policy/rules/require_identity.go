@@ -19,7 +19,7 @@ func (s *RequireIdentitySettings) Validate() error {
 }
 
 // RequireIdentity refuses containers of which is not known whose they are.
-var RequireIdentity = policy.NewRule(policy.Rule{
+var RequireIdentity = policy.Rule{
 	ID:    "require_identity",
 	Title: "It is known whose container this is",
 	Doc: "Selectors and exceptions go by what the engine proves. A container started by an engine that is not known, by hand with runc, or with annotations that claim to be another engine's, is refused; and so is one of which a listed field was not said. " +
@@ -28,7 +28,8 @@ var RequireIdentity = policy.NewRule(policy.Rule{
 	Since:   "0.1.0",
 	Default: policy.ActionDeny,
 	Refs:    []policy.Ref{{Standard: "NIST SP 800-190", ID: "4.4.5"}, {Standard: "NIST SP 800-53", ID: "CM-8"}},
-}, checkRequireIdentity)
+	Check:   policy.Check[RequireIdentitySettings](checkRequireIdentity),
+}
 
 func checkRequireIdentity(e *policy.Eval, s *RequireIdentitySettings) {
 	const hint = "start it through an engine that the node knows, as the engine's own commands do"

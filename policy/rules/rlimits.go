@@ -49,7 +49,7 @@ func rlimitName(s string) string {
 }
 
 // Rlimits clamps process.rlimits.
-var Rlimits = policy.NewRule(policy.Rule{
+var Rlimits = policy.Rule{
 	ID:    "rlimits",
 	Title: "Resource limits of processes stay under a maximum",
 	Doc: "Lowers the soft and hard values of process.rlimits to the maximum of their name. A limit that is absent is the engine's own, which the container inherits: " +
@@ -58,7 +58,8 @@ var Rlimits = policy.NewRule(policy.Rule{
 	Exec:    true,
 	Default: policy.ActionRewrite,
 	Refs:    []policy.Ref{{Standard: "CIS Docker 1.6", ID: "2.8"}, {Standard: "CIS Docker 1.6", ID: "5.19"}},
-}, checkRlimits)
+	Check:   policy.Check[RlimitsSettings](checkRlimits),
+}
 
 func checkRlimits(e *policy.Eval, s *RlimitsSettings) {
 	for i := range e.Spec.Process.Rlimits {

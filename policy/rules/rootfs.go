@@ -18,7 +18,7 @@ func (s *RootfsSettings) Default() { s.Allow.Default([]string{policy.DefaultItem
 func (s *RootfsSettings) Validate() error { return items(s.Allow.Lists, absolute("rootfs.allow")) }
 
 // Rootfs refuses the host's directories as a container's root.
-var Rootfs = policy.NewRule(policy.Rule{
+var Rootfs = policy.Rule{
 	ID:    "rootfs",
 	Title: "The root file system is not the host's",
 	Doc: "root.path is what the container sees as /. Judged by where it really leads, as bind mounts are: not /, nor one of the host's directories (/etc, /usr, /home and the like), under whatever name, nor one that holds them, " +
@@ -26,7 +26,8 @@ var Rootfs = policy.NewRule(policy.Rule{
 	Since:   "0.1.0",
 	Default: policy.ActionDeny,
 	Refs:    []policy.Ref{{Standard: "PSS baseline", ID: "HostPath Volumes"}, {Standard: "CIS Docker 1.6", ID: "5.6"}, {Standard: "MITRE ATT&CK", ID: "T1611"}},
-}, checkRootfs)
+	Check:   policy.Check[RootfsSettings](checkRootfs),
+}
 
 func checkRootfs(e *policy.Eval, s *RootfsSettings) {
 	j := &sourceJudge{e: e}

@@ -26,7 +26,7 @@ func (s *RuntimeFlagsSettings) Validate() error {
 }
 
 // RuntimeFlags judges how the runtime is called, which config.json does not say.
-var RuntimeFlags = policy.NewRule(policy.Rule{
+var RuntimeFlags = policy.Rule{
 	ID:    "runtime_flags",
 	Title: "The runtime is not told to isolate less",
 	Doc: `Some isolation depends on the runtime's command line. With --no-pivot the container's root is a chroot in the host's mount namespace tree, which CAP_SYS_CHROOT
@@ -35,7 +35,10 @@ or a left-over directory leaves; with --no-new-keyring it shares the caller's se
 	Exec:    true,
 	Default: policy.ActionDeny,
 	Refs:    []policy.Ref{{Standard: "runc", ID: "create --no-pivot"}, {Standard: "CVE", ID: "2024-21626"}},
-}, func(e *policy.Eval, s *RuntimeFlagsSettings) {
+	Check:   policy.Check[RuntimeFlagsSettings](checkRuntimeFlags),
+}
+
+func checkRuntimeFlags(e *policy.Eval, s *RuntimeFlagsSettings) {
 	permits := orDefault(func(flag string) bool { return flag == "no-new-keyring" || flag == "preserve-fds" }, func(item, flag string) bool { return item == flag })
 	for _, flag := range e.Facts.Flags {
 		if !s.Allow.Permits(flag, permits) {
@@ -45,4 +48,4 @@ or a left-over directory leaves; with --no-new-keyring it shares the caller's se
 			})
 		}
 	}
-})
+}

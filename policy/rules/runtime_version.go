@@ -47,7 +47,7 @@ func (s *RuntimeVersionSettings) Validate() error {
 }
 
 // RuntimeVersion judges the program that is going to make the container.
-var RuntimeVersion = policy.NewRule(policy.Rule{
+var RuntimeVersion = policy.Rule{
 	ID:    "runtime_version",
 	Title: "The runtime is one without known escapes",
 	Doc: `Every rule is only as good as the runtime that follows it. This one looks at the version that the real runtime says of itself, which runward asks it for
@@ -62,7 +62,8 @@ can prove that. So such builds are named one by one, as =1.1.5+ds1-1+deb12u1; wi
 		{Standard: "CVE", ID: "2025-62161, 2025-62596 (youki 0.5.7)"},
 		{Standard: "NIST SP 800-190", ID: "4.4.1"},
 	},
-}, checkRuntimeVersion)
+	Check: policy.Check[RuntimeVersionSettings](checkRuntimeVersion),
+}
 
 func checkRuntimeVersion(e *policy.Eval, s *RuntimeVersionSettings) {
 	v := policy.RuntimeVersion{Err: "nobody has asked it"}

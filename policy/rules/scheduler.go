@@ -10,7 +10,7 @@ import (
 type SchedulerSettings struct{}
 
 // Scheduler takes away priorities before the host's own processes.
-var Scheduler = policy.NewRule(policy.Rule{
+var Scheduler = policy.Rule{
 	ID:    "scheduler",
 	Title: "No real-time priority",
 	Doc: `A real-time or deadline policy in process.scheduler, the real-time class in process.ioPriority, and real-time bandwidth in
@@ -19,7 +19,8 @@ linux.resources.cpu let a container keep the host's own processes from running. 
 	Exec:    true,
 	Default: policy.ActionRewrite,
 	Refs:    []policy.Ref{{Standard: "OCI runtime-spec 1.3", ID: "process.scheduler"}, {Standard: "CIS Docker 1.6", ID: "5.12"}},
-}, checkScheduler)
+	Check:   policy.Check[SchedulerSettings](checkScheduler),
+}
 
 func checkScheduler(e *policy.Eval, _ *SchedulerSettings) {
 	if s := e.Spec.Process.Scheduler; s != nil && realTime(s) {

@@ -18,7 +18,7 @@ type SeccompSettings struct {
 }
 
 // Seccomp requires a filter that refuses what no container needs.
-var Seccomp = policy.NewRule(policy.Rule{
+var Seccomp = policy.Rule{
 	ID:    "seccomp",
 	Title: "System calls are filtered",
 	Doc: `A container without a filter gets the default one: Moby's, specialised to the capabilities that remain after the
@@ -41,7 +41,8 @@ widen a filter: the runtime adds its own and refuses what is not listed. A filte
 		{Standard: "CIS Kubernetes 1.10", ID: "4.2.14"},
 		{Standard: "CIS Kubernetes 1.10", ID: "5.7.2"},
 	},
-}, checkSeccomp)
+	Check: policy.Check[SeccompSettings](checkSeccomp),
+}
 
 // Default requires a filter.
 func (s *SeccompSettings) Default() { s.Required.Default(true) }

@@ -15,7 +15,7 @@ type SELinuxSettings struct {
 }
 
 // SELinux keeps containers in the domains that confine them.
-var SELinux = policy.NewRule(policy.Rule{
+var SELinux = policy.Rule{
 	ID:    "selinux",
 	Title: "SELinux confines the container",
 	Doc: `process.selinuxLabel and linux.mountLabel must have one of the allowed types, no user or role of
@@ -28,7 +28,8 @@ on runs in the engine's domain; that is reported, or refused where required says
 	Refs: []policy.Ref{
 		{Standard: "PSS baseline", ID: "SELinux"}, {Standard: "CIS Docker 1.6", ID: "5.3"},
 	},
-}, checkSELinux)
+	Check: policy.Check[SELinuxSettings](checkSELinux),
+}
 
 // Default fills in the types of the standard, and container-selinux's file types.
 func (s *SELinuxSettings) Default() {

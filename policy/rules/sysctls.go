@@ -31,7 +31,7 @@ func (s *SysctlsSettings) Validate() error {
 }
 
 // Sysctls bounds linux.sysctl.
-var Sysctls = policy.NewRule(policy.Rule{
+var Sysctls = policy.Rule{
 	ID:    "sysctls",
 	Title: "Kernel parameters are set in the container's own namespaces, and only safe ones",
 	Doc: "A parameter that is written oddly, whose value could smuggle in another (CVE-2022-0811), that has no namespace, or whose namespace the container shares with the host, is refused. " +
@@ -39,7 +39,8 @@ var Sysctls = policy.NewRule(policy.Rule{
 	Since:   "0.1.0",
 	Default: policy.ActionRewrite,
 	Refs:    []policy.Ref{{Standard: "PSS baseline", ID: "Sysctls"}, {Standard: "CVE", ID: "2022-0811"}},
-}, checkSysctls)
+	Check:   policy.Check[SysctlsSettings](checkSysctls),
+}
 
 func safeSysctl(name string) bool {
 	switch name {

@@ -21,7 +21,7 @@ func (s *TimeOffsetsSettings) Validate() error {
 }
 
 // TimeOffsets keeps the container on the node's clocks.
-var TimeOffsets = policy.NewRule(policy.Rule{
+var TimeOffsets = policy.Rule{
 	ID:    "time_offsets",
 	Title: "The container has the node's clocks",
 	Doc: "linux.timeOffsets lets a container count its monotonic and boot time from elsewhere: its process start times and timers no longer agree with the node's logs and monitors. " +
@@ -30,7 +30,8 @@ var TimeOffsets = policy.NewRule(policy.Rule{
 	Since:   "0.1.0",
 	Default: policy.ActionRewrite,
 	Refs:    []policy.Ref{{Standard: "runtime-spec", ID: "config-linux: timeOffsets"}, {Standard: "NIST SP 800-53", ID: "AU-8"}},
-}, checkTimeOffsets)
+	Check:   policy.Check[TimeOffsetsSettings](checkTimeOffsets),
+}
 
 func checkTimeOffsets(e *policy.Eval, s *TimeOffsetsSettings) {
 	for _, clock := range names(e.Spec.Linux.TimeOffsets) {

@@ -15,7 +15,7 @@ type UnifiedSettings struct {
 func (s *UnifiedSettings) Default() { s.Allow.Default([]string{policy.DefaultItem}) }
 
 // Unified bounds linux.resources.unified.
-var Unified = policy.NewRule(policy.Rule{
+var Unified = policy.Rule{
 	ID:    "unified",
 	Title: "No second way to set the limits",
 	Doc: "linux.resources.unified is written into the control group's files as it stands, after everything else: memory.max there undoes the limit that the field memory.limit gives. " +
@@ -23,7 +23,8 @@ var Unified = policy.NewRule(policy.Rule{
 	Since:   "0.1.0",
 	Default: policy.ActionDeny,
 	Refs:    []policy.Ref{{Standard: "runtime-spec", ID: "config-linux: unified"}, {Standard: "CIS Docker 1.6", ID: "5.11"}},
-}, checkUnified)
+	Check:   policy.Check[UnifiedSettings](checkUnified),
+}
 
 func checkUnified(e *policy.Eval, s *UnifiedSettings) {
 	match := orDefault(safeUnified, policy.Match)

@@ -17,7 +17,7 @@ type UnknownFieldsSettings struct {
 func (s *UnknownFieldsSettings) Default() { s.Allow.Default([]string{}) }
 
 // UnknownFields refuses what no rule can judge.
-var UnknownFields = policy.NewRule(policy.Rule{
+var UnknownFields = policy.Rule{
 	ID:    "unknown_fields",
 	Title: "Nothing in config.json that runtime-spec does not know",
 	Doc: "A member that runtime-spec 1.3 has no name for may be an order to a runtime that is newer or has its own extensions, and no rule judges it. Without this rule such members stay as they are. " +
@@ -27,7 +27,8 @@ var UnknownFields = policy.NewRule(policy.Rule{
 	Exec:    true,
 	Default: policy.ActionDeny,
 	Refs:    []policy.Ref{{Standard: "runtime-spec", ID: "config: extensibility"}, {Standard: "NIST SP 800-53", ID: "SI-10"}},
-}, checkUnknownFields)
+	Check:   policy.Check[UnknownFieldsSettings](checkUnknownFields),
+}
 
 // mostUnknown are so many findings as a person reads; mostExtensions so many
 // members as an allow-list may let through, since each is searched for.

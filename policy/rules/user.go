@@ -18,7 +18,7 @@ type UserSettings struct {
 }
 
 // User refuses root.
-var User = policy.NewRule(policy.Rule{
+var User = policy.Rule{
 	ID:    "user",
 	Title: "The container does not run as root",
 	Doc: `process.user.uid, where absent 0, must not be the host's root. A user namespace that maps it to another
@@ -35,7 +35,8 @@ made for OpenShift use it on purpose, and taken from additionalGids where no_roo
 		{Standard: "CIS Kubernetes 1.10", ID: "5.2.7"},
 		{Standard: "NSA Kubernetes Hardening", ID: "non-root containers"},
 	},
-}, checkUser)
+	Check: policy.Check[UserSettings](checkUser),
+}
 
 // Default requires a user other than root.
 func (s *UserSettings) Default() { s.NonRoot.Default(true) }

@@ -23,7 +23,7 @@ func (s *UserNamespacesSettings) Validate() error {
 }
 
 // UserNamespaces refuses containers whose ids are the host's.
-var UserNamespaces = policy.NewRule(policy.Rule{
+var UserNamespaces = policy.Rule{
 	ID:    "user_namespaces",
 	Title: "The container's users are not the host's",
 	Doc: "Requires a user namespace: root in it, with every capability, is an ordinary user on the host. A container without one is refused, and so is one that joins the host's or maps the host's id 0 into its own. " +
@@ -39,7 +39,8 @@ var UserNamespaces = policy.NewRule(policy.Rule{
 		{Standard: "NIST SP 800-190", ID: "4.5.2"},
 		{Standard: "CVE", ID: "2019-5736"},
 	},
-}, checkUserNamespaces)
+	Check: policy.Check[UserNamespacesSettings](checkUserNamespaces),
+}
 
 func checkUserNamespaces(e *policy.Eval, s *UserNamespacesSettings) {
 	if e.Facts.Rootless {

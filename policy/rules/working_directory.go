@@ -12,7 +12,7 @@ import (
 type WorkingDirectorySettings struct{}
 
 // WorkingDirectory keeps process.cwd out of the kernel's file systems.
-var WorkingDirectory = policy.NewRule(policy.Rule{
+var WorkingDirectory = policy.Rule{
 	ID:    "working_directory",
 	Title: "The working directory is one of the container's own",
 	Doc: `process.cwd must be absolute and lead neither into /proc nor /sys nor /dev/fd: through /proc/self/fd/7 a
@@ -21,7 +21,10 @@ container started by runc up to 1.1.11 began in a directory of the host's.`,
 	Exec:    true,
 	Default: policy.ActionDeny,
 	Refs:    []policy.Ref{{Standard: "CVE", ID: "2024-21626"}, {Standard: "MITRE ATT&CK", ID: "T1611"}},
-}, func(e *policy.Eval, _ *WorkingDirectorySettings) {
+	Check:   policy.Check[WorkingDirectorySettings](checkWorkingDirectory),
+}
+
+func checkWorkingDirectory(e *policy.Eval, _ *WorkingDirectorySettings) {
 	cwd := e.Spec.Process.Cwd
 	wanted := ""
 	if !strings.HasPrefix(cwd, "/") {
@@ -42,4 +45,4 @@ container started by runc up to 1.1.11 began in a directory of the host's.`,
 			Hint: "set workingDir in the pod (docker, podman: --workdir), or WORKDIR in the Dockerfile, to a directory of the image",
 		})
 	}
-})
+}

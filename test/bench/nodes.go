@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/runward/runward/internal/ledger"
 	"github.com/runward/runward/policy"
@@ -12,7 +13,7 @@ import (
 // A node is a machine's settings: runward.toml and the policies.
 type node struct {
 	policies int    // how many files
-	selects  bool   // the container; else each another namespace
+	selects  bool   // the container; else each has 20 selectors, of other namespaces
 	tight    bool   // the first takes capabilities away
 	sync     string // receipts
 	others   int    // containers that live on it, under a quota; 0: no quota
@@ -77,15 +78,17 @@ pids = { node = 1_000_000_000 }
 
 // policy is the text of the node's i-th policy file.
 func (n node) policy(i int) string {
-	selector := ""
+	var selectors strings.Builder
 	if !n.selects {
-		selector = fmt.Sprintf("\n[[select]]\nnamespace = [\"team-%04d\", \"team-%04d-*\"]\n", i, i)
+		for j := range 20 {
+			fmt.Fprintf(&selectors, "\n[[select]]\nengine = [\"containerd\"]\nnamespace = [\"team-%04d-%02d\", \"team-%04d-%02d-*\"]\n", i, j, i, j)
+		}
 	}
 	capabilities := dockerCapabilities
 	if n.tight && i == 0 {
 		capabilities = `"CAP_CHOWN", "CAP_NET_BIND_SERVICE"`
 	}
-	text := fmt.Sprintf(policyText, i, selector, capabilities)
+	text := fmt.Sprintf(policyText, i, selectors.String(), capabilities)
 	if n.others > 0 && i == 0 {
 		text += quotaText
 	}

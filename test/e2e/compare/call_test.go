@@ -229,17 +229,24 @@ func (w *watched) bytes() []byte { return []byte(w.String()) }
 
 func (w *watched) await(t testing.TB, text string) {
 	t.Helper()
+	if !w.comes(text) {
+		t.Fatalf("%q was not printed, but %.200q", text, w.String())
+	}
+}
+
+// comes waits until a text is there, and tells whether it came in time.
+func (w *watched) comes(text string) bool {
 	for end := time.After(20 * time.Second); ; {
 		w.mu.Lock()
 		there, grew := bytes.Contains(w.buf.Bytes(), []byte(text)), w.grew
 		w.mu.Unlock()
 		if there {
-			return
+			return true
 		}
 		select {
 		case <-grew:
 		case <-end:
-			t.Fatalf("%q was not printed, but %.200q", text, w.String())
+			return false
 		}
 	}
 }

@@ -93,6 +93,12 @@ type session struct {
 	run  func(s *sitting)
 }
 
+// tries is how often a session with an engine is gone through before a
+// difference counts. On a busy machine ctr ends before it has copied the last of
+// a container's output, or stalls, with plain runc as well: it differs from
+// itself now and then, and what is runward's doing differs each time.
+var tries = map[string]int{"containerd": 3}
+
 // compare holds the sessions of one engine, and counts them in the table.
 func (r *rig) compare(t *testing.T, ways []way, engine string, prepare func(s *sitting), sessions []session) {
 	if *self {
@@ -102,9 +108,19 @@ func (r *rig) compare(t *testing.T, ways []way, engine string, prepare func(s *s
 		t.Run(strings.ReplaceAll(x.name, " ", "_"), func(t *testing.T) {
 			want := r.hold(t, plain, prepare, x)
 			for _, w := range ways {
-				got := r.hold(t, w, prepare, x)
-				for _, d := range r.table.count(engine, want, got) {
-					t.Errorf("%s: %s", w.name, d)
+				for left := max(tries[engine], 1) - 1; ; left-- {
+					var here table
+					differences := here.count(engine, want, r.hold(t, w, prepare, x))
+					if len(differences) > 0 && left > 0 {
+						t.Logf("%s: gone through again, as these differ:\n%s", w.name, strings.Join(differences, "\n"))
+						want = r.hold(t, plain, prepare, x)
+						continue
+					}
+					r.table.add(&here)
+					for _, d := range differences {
+						t.Errorf("%s: %s", w.name, d)
+					}
+					break
 				}
 			}
 		})

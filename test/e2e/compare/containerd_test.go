@@ -28,13 +28,15 @@ type ctr struct{ *lab.Daemon }
 
 // prepare takes away what the session before has left.
 func (c *ctr) prepare(s *sitting) {
-	s.Cleanup(func() {
+	clean := func() {
 		for _, id := range strings.Fields(c.TryCtr("containers", "list", "--quiet").Stdout) {
 			c.TryCtr("tasks", "delete", "--force", id)
 			c.TryCtr("containers", "delete", id)
 			c.TryCtr("snapshots", "delete", id)
 		}
-	})
+	}
+	clean() // also what a try before has
+	s.Cleanup(clean)
 }
 
 // call is one ctr command; the verb is its own.
@@ -105,7 +107,9 @@ func typing(c call) call {
 	c.typed = true
 	c.during = func(r *running) {
 		r.write("a line\n")
-		r.await("a line\n")
+		if !r.out.comes("a line\n") { // it has stalled
+			_ = r.cmd.Process.Kill() // it may have ended just now
+		}
 	}
 	return c
 }

@@ -35,7 +35,10 @@ type table struct {
 func (t *table) add(other *table) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.lines = append(t.lines, other.lines...)
+	for _, o := range other.lines {
+		l := t.line(o.engine, o.verb)
+		l.calls, l.equal, l.differ = l.calls+o.calls, l.equal+o.equal, l.differ+o.differ
+	}
 }
 
 type tally struct {
