@@ -15,7 +15,7 @@ import (
 // decodeLegacy takes of containerd.linux.runc.CreateOptions what Options have
 // too. The rest is about checkpoints, and was never read at create.
 func decodeLegacy(message []byte, o *options.Options) error {
-	return walk(message, func(field protowire.Number, number uint64, text []byte) error {
+	return walk(message, func(field int, number uint64, text []byte) error {
 		switch field {
 		case 1:
 			o.NoPivotRoot = number != 0
@@ -41,14 +41,14 @@ func decodeLegacy(message []byte, o *options.Options) error {
 // socket is to be. Anything else is not ok: the message repeats the arguments.
 func (c call) bootstrap(message []byte) (given *anypb.Any, socketDir string, ok bool) {
 	var id, namespace string
-	err := walk(message, func(field protowire.Number, _ uint64, text []byte) error {
+	err := walk(message, func(field int, _ uint64, text []byte) error {
 		switch field {
 		case 1:
 			id = string(text)
 		case 2:
 			namespace = string(text)
 		case 8: // extensions, each of which has one value
-			return walk(text, func(field protowire.Number, _ uint64, text []byte) error {
+			return walk(text, func(field int, _ uint64, text []byte) error {
 				var extension anypb.Any
 				if err := proto.Unmarshal(text, &extension); field != 1 || err != nil {
 					return err
@@ -68,7 +68,7 @@ func (c call) bootstrap(message []byte) (given *anypb.Any, socketDir string, ok 
 
 // walk calls each with the fields of a message: of those that are numbers the
 // number, of those that have a length the bytes.
-func walk(message []byte, each func(field protowire.Number, number uint64, text []byte) error) error {
+func walk(message []byte, each func(field int, number uint64, text []byte) error) error {
 	for len(message) > 0 {
 		field, kind, size := protowire.ConsumeTag(message)
 		if size < 0 {
@@ -80,13 +80,13 @@ func walk(message []byte, each func(field protowire.Number, number uint64, text 
 		}
 		var number uint64
 		var text []byte
-		switch kind {
-		case protowire.VarintType:
+		if kind == protowire.VarintType {
 			number, _ = protowire.ConsumeVarint(message)
-		case protowire.BytesType:
+		}
+		if kind == protowire.BytesType {
 			text, _ = protowire.ConsumeBytes(message)
 		}
-		if err := each(field, number, text); err != nil {
+		if err := each(int(field), number, text); err != nil {
 			return err
 		}
 		message = message[size:]
