@@ -14,33 +14,12 @@ import (
 	"github.com/runward/runward/test/e2e/lab"
 )
 
-// probe says what the kernel made of it, and whether it can write TMPDIR.
-const probe = `package main
-
-import ("fmt"; "os"; "strings")
-
-func main() {
-	status, _ := os.ReadFile("/proc/self/status")
-	for _, line := range strings.Split(string(status), "\n") {
-		if strings.HasPrefix(line, "CapEff") { fmt.Println(line) }
-	}
-	err := os.WriteFile(os.Getenv("TMPDIR") + "/probe", nil, 0o600)
-	fmt.Println("euid", os.Geteuid(), "egid", os.Getegid(), "written", err == nil)
-}
-`
-
 // Foretold is what happens: the real runtime starts the program as it was asked
 // for, and what it does after the rewrite is what the finding says. Where there
 // is no finding the program works as before.
 func TestCompatibilityIsForetold(t *testing.T) {
 	n := lab.NewNode(t)
-	dir := lab.Dir(t)
-	source := filepath.Join(dir, "probe.go")
-	must(t, os.WriteFile(source, []byte(probe), 0o644))
-	if out := lab.Try(t, dir, []string{"CGO_ENABLED=0"}, lab.Tool(t, "go"), "build", "-o", filepath.Join(dir, "probe"), source); out.Code != 0 {
-		t.Fatal(out.Stderr)
-	}
-	program, err := os.ReadFile(filepath.Join(dir, "probe"))
+	program, err := os.ReadFile(lab.Probe(t))
 	must(t, err)
 
 	// bind is CAP_NET_BIND_SERVICE in struct vfs_cap_data, permitted and effective.

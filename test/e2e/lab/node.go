@@ -204,3 +204,15 @@ func (n *Node) Runwardctl(args ...string) Result {
 	n.t.Helper()
 	return Try(n.t, n.Dir, nil, n.Ctl, args...)
 }
+
+// Probe builds test/e2e/probe, for any container, and returns its path.
+func Probe(t testing.TB) string {
+	t.Helper()
+	if built := Built(); built != "" {
+		return filepath.Join(built, "bin/probe")
+	}
+	program := filepath.Join(Dir(t), "probe")
+	_, here, _, _ := runtime.Caller(0)
+	Try(t, filepath.Join(filepath.Dir(here), ".."), []string{"CGO_ENABLED=0"}, Tool(t, "go"), "build", "-o", program, "./probe").want(t, "go build probe")
+	return program
+}

@@ -2,9 +2,12 @@ package lab
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 )
 
 // Store is a podman with storage, state, locks and configuration of the test's own.
@@ -37,6 +40,7 @@ runroot = %q
 	p.try("load", "--quiet", "--input", ImageArchive(t, filepath.Join(p.dir, "images"))).want(t, "podman load")
 	t.Cleanup(func() {
 		p.try("rm", "--all", "--force", "--time", "0").want(t, "podman rm")
+		gone(t, p.dir)
 		removeCgroup(t, p.group)
 		Try(t, "", nil, Tool(t, "umount"), "--lazy", filepath.Join(p.dir, "graph/overlay")) // mounted if it was used
 	})
@@ -84,4 +88,34 @@ func (p *Store) Command(args ...string) *exec.Cmd {
 // RunOptions is what `podman run` and create need here, before their own options.
 func (p *Store) RunOptions() []string {
 	return []string{"--network", "none", "--cgroup-parent", "/" + p.group, "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096"}
+}
+
+// gone waits until no process has a path below dir among its arguments: conmon
+// starts a podman that cleans up after a container, also after one that was
+// removed meanwhile.
+func gone(t testing.TB, dir string) {
+	t.Helper()
+	poll := time.NewTicker(20 * time.Millisecond)
+	defer poll.Stop()
+	for end := time.After(time.Minute); ; {
+		files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+		if err != nil {
+			t.Fatal(err)
+		}
+		left := ""
+		for _, file := range files {
+			if line, err := os.ReadFile(file); err == nil && strings.Contains(string(line), dir+"/") { // else it ended meanwhile
+				left = strings.ReplaceAll(string(line), "\x00", " ")
+			}
+		}
+		if left == "" {
+			return
+		}
+		select {
+		case <-poll.C:
+		case <-end:
+			t.Errorf("still there after a minute: %s", left)
+			return
+		}
+	}
 }
