@@ -3,6 +3,7 @@
 package containerdshim
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/containerd/containerd/api/types/runc/options"
 	"github.com/containerd/containerd/api/types/runtimeoptions/v1"
 	"github.com/containerd/typeurl/v2"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
@@ -160,4 +162,28 @@ func TestSystemdCgroup(t *testing.T) {
 			t.Errorf("%v: %+v, %v", given, o, err)
 		}
 	}
+}
+
+// Whatever an engine says, what is executed is runward.
+func FuzzOptions(f *testing.F) {
+	wrapper := filepath.Join(f.TempDir(), "runward")
+	if err := os.WriteFile(wrapper, nil, 0o755); err != nil {
+		f.Fatal(err)
+	}
+	before := config.BinDir
+	config.BinDir = filepath.Dir(wrapper)
+	f.Cleanup(func() { config.BinDir = before })
+	f.Add(runcType, []byte("2\x0d/usr/bin/runc"))
+	f.Add(legacyType, []byte{1 << 3, 1, 10 << 3, 7})
+	f.Add("types.containerd.io/"+genericType, []byte("\x1a\x1dBinaryName = '/usr/bin/runward'"))
+	f.Add("id", []byte("default"))
+	f.Fuzz(func(t *testing.T, kind string, value []byte) {
+		if o, err := resolve(&anypb.Any{TypeUrl: kind, Value: value}); err == nil && o.BinaryName != wrapper {
+			t.Errorf("executes %q", o.BinaryName)
+		}
+		message := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), "id")
+		if o, err := (call{id: "id"}).read(bytes.NewReader(append(message, value...))); err == nil && o.BinaryName != wrapper {
+			t.Errorf("executes %q", o.BinaryName)
+		}
+	})
 }
