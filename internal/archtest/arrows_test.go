@@ -16,6 +16,7 @@ var arrows = []struct {
 }{
 	{"cmd/runward", []string{"shim", "internal/inherit"}},
 	{"cmd/runward-rules", []string{"shim", "internal/inherit", "internal/customrule"}},
+	{"cmd/containerd-shim-runward-v2", []string{"internal/containerdshim"}},
 	{"cmd/...", []string{"shim", "hooks", "policy", "policy/rules", "policy/profiles", "internal/..."}},
 
 	{"shim", []string{
@@ -59,6 +60,8 @@ var arrows = []struct {
 	{"internal/receipts", []string{"policy", "internal/audit", "internal/audit/journal", "internal/display", "internal/explain"}},
 	{"internal/quota", []string{"policy", "internal/ledger", "internal/display"}},
 	{"internal/refdoc/...", []string{"policy", "policy/rules", "policy/profiles", "internal/..."}},
+
+	{"internal/containerdshim", []string{"internal/config", "internal/owner", "internal/tomlfile"}},
 
 	// The leaves, which know nothing of policy.
 	{"shim/argv", nil},

@@ -201,6 +201,9 @@ func sortedKeys(m map[string]string) []string {
 // LedgerDir is where the decisions about living containers are kept.
 func LedgerDir() string { return filepath.Join(RunDir, "ledger") }
 
+// Wrapper is runward, as it is installed.
+func Wrapper() string { return filepath.Join(BinDir, "runward") }
+
 // RulesProgram is the wrapper with custom rules: the same program, with what
 // evaluates them.
 func RulesProgram() string { return filepath.Join(LibExecDir, "runward", "runward-rules") }
