@@ -12,6 +12,8 @@ DESTDIR    ?=
 STRIP      ?= -s -w
 VERSION    ?= 0.1.0-dev
 FUZZTIME   ?= 60s
+BUILDER    ?= podman
+IMAGE      ?= ghcr.io/runward/installer
 
 GO     ?= go
 module := github.com/runward/runward
@@ -20,12 +22,12 @@ paths  := -X $(conf).SysConfDir=$(SYSCONFDIR) -X $(conf).RunDir=$(RUNDIR) -X $(c
 	-X $(conf).StateDir=$(STATEDIR) -X $(conf).BinDir=$(PREFIX)/bin -X $(conf).LibDir=$(LIBDIR) -X $(conf).LibExecDir=$(LIBEXECDIR) -X $(conf).Version=$(VERSION)
 gobuild = CGO_ENABLED=0 $(GO) build -trimpath
 
-.PHONY: all build runward runward-rules runwardctl test unit oracle cases lint generate verify fuzz bench e2e compare vm demo install setup help clean
+.PHONY: all build runward runward-rules runwardctl containerd-shim-runward-v2 runward-installer test unit oracle cases chart lint generate verify fuzz bench e2e compare vm demo install image setup help clean
 .DEFAULT_GOAL := build
 
 all: build
 
-build: runward runward-rules runwardctl ## every binary in bin/
+build: runward runward-rules runwardctl containerd-shim-runward-v2 ## every binary in bin/
 
 runward:
 	$(gobuild) -ldflags '$(STRIP) -E runward_entry $(paths)' -o $(BINDIR)/runward ./cmd/runward
@@ -36,10 +38,25 @@ runward-rules:
 runwardctl:
 	$(gobuild) -ldflags '$(STRIP) $(paths)' -o $(BINDIR)/runwardctl ./cmd/runwardctl
 
+containerd-shim-runward-v2:
+	$(gobuild) -ldflags '$(STRIP) $(paths)' -o $(BINDIR)/$@ ./cmd/containerd-shim-runward-v2
+
+# On a node of Kubernetes everything is below a link that never vanishes; see packaging/kubernetes.
+KUBEDIR := dist/kubernetes
+
+runward-installer:
+	$(MAKE) --no-print-directory runward runward-rules runwardctl PREFIX=/opt/runward/current LIBEXECDIR=/opt/runward/current/libexec BINDIR=$(KUBEDIR)/payload/bin
+	install -D -m 0755 $(KUBEDIR)/payload/bin/runward-rules $(KUBEDIR)/payload/libexec/runward/runward-rules
+	rm $(KUBEDIR)/payload/bin/runward-rules
+	$(gobuild) -ldflags '$(STRIP) $(paths)' -o $(KUBEDIR)/runward-installer ./cmd/runward-installer
+
+image: runward-installer ## the image of the installer for Kubernetes, with podman, buildah or docker (BUILDER, IMAGE)
+	$(BUILDER) build --tag $(IMAGE):$(VERSION) --file packaging/kubernetes/Containerfile $(KUBEDIR)
+
 setup: ## install what the tests need (Debian, root)
 	test/setup
 
-test: setup build unit oracle cases e2e ## set up, build, and run every test
+test: setup build unit oracle cases chart e2e ## set up, build, and run every test
 
 unit: ## the tests that need no container runtime
 	$(GO) test ./...
@@ -49,6 +66,9 @@ oracle: ## how arguments are read, against the libraries of runc and crun
 
 cases: runwardctl ## what the profiles and the example policy decide, by runwardctl policy test
 	$(BINDIR)/runwardctl policy test test/policy packaging/examples
+
+chart: ## the Helm chart, rendered by Helm's engine and read with Kubernetes' own types
+	$(GO) -C test/kubernetes test ./...
 
 e2e: build ## the tests on real runc, containerd and podman (root)
 	test/e2e/run
@@ -78,13 +98,14 @@ vm: ## the end-to-end tests on cgroup v2, systemd, AppArmor and newer engines, i
 
 demo: ## set up, build, and run one allowed, one rewritten and one refused container (root)
 	test/setup demo
-	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory runward runward-rules runwardctl
 	test/demo
 
 install: build ## install under DESTDIR
 	install -D -m 0755 $(BINDIR)/runward $(DESTDIR)$(PREFIX)/bin/runward
 	install -D -m 0755 $(BINDIR)/runward-rules $(DESTDIR)$(LIBEXECDIR)/runward/runward-rules
 	install -D -m 0755 $(BINDIR)/runwardctl $(DESTDIR)$(PREFIX)/bin/runwardctl
+	install -D -m 0755 $(BINDIR)/containerd-shim-runward-v2 $(DESTDIR)$(PREFIX)/bin/containerd-shim-runward-v2
 	install -d -m 0755 $(DESTDIR)$(SYSCONFDIR)/runward/policy.d
 	install -d -m 0755 $(addprefix $(DESTDIR)$(PREFIX)/share/,man/man5 man/man8 runward bash-completion/completions zsh/site-functions fish/vendor_completions.d)
 	install -m 0644 packaging/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/

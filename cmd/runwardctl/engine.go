@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -63,8 +64,8 @@ func (t *target) find() (*engine.System, []*engine.Engine, error) {
 			return nil, nil, configuration(err)
 		}
 		s.Root = abs
-	} else if beside := wrapper(); beside != "/proc/self/exe" {
-		s.Runward = beside
+	} else if beside := wrapper(); beside != "/proc/self/exe" && !sameFile(beside, s.Runward) {
+		s.Runward = beside // by its usual name, which may be a link that outlives a version, where that is it
 	}
 	if t.config != "" {
 		if len(t.engines) != 1 || t.engines[0] == "auto" {
@@ -138,4 +139,14 @@ func checkRunward(s *engine.System) error {
 		}
 	}
 	return nil
+}
+
+// sameFile tells whether two paths lead to one file.
+func sameFile(a, b string) bool {
+	one, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(b)
+	return err == nil && os.SameFile(one, other)
 }

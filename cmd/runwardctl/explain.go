@@ -292,13 +292,19 @@ func runtimeFeatures(path string) func() policy.Features {
 // be it.
 func wrapper() string {
 	const self = "/proc/self/exe"
-	exe, err := os.Readlink(self)
+	path := beside("runward")
+	if _, err := os.Stat(path); err != nil {
+		return self
+	}
+	return path
+}
+
+// beside is where a program of the name would be that was installed with this
+// one; empty: nobody knows.
+func beside(name string) string {
+	exe, err := os.Readlink("/proc/self/exe")
 	if err != nil {
-		return self
+		return ""
 	}
-	beside := filepath.Join(filepath.Dir(exe), "runward")
-	if _, err := os.Stat(beside); err != nil {
-		return self
-	}
-	return beside
+	return filepath.Join(filepath.Dir(exe), name)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"debug/buildinfo"
 	"runtime"
 	"strings"
 
@@ -21,6 +22,7 @@ type versionInfo struct {
 	Profiles []string `json:"profiles"`
 	Receipts string   `json:"receipts"`
 	Ledger   string   `json:"ledger"`
+	Shim     string   `json:"shim,omitempty"`    // containerd's, for io.containerd.runward.v2, and what it is built on
 	Runtime  string   `json:"runtime,omitempty"` // the real one that runward executes
 	Problem  string   `json:"problem,omitempty"` // why there is none
 }
@@ -43,6 +45,7 @@ func versions() *versionInfo {
 		Version: config.Version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
 		Config: config.File(), Policies: config.PolicyDirs(), Profiles: config.ProfileDirs(),
 		Receipts: cfg.Audit.Receipts, Ledger: config.LedgerDir(),
+		Shim: shim(beside("containerd-shim-runward-v2")),
 	}
 	path, err := realruntime.Find(cfg, "runward", wrapper())
 	if err == nil {
@@ -58,6 +61,21 @@ func versions() *versionInfo {
 	return v
 }
 
+// shim says where containerd's shim is, if it is installed, and of which
+// containerd it was built.
+func shim(path string) string {
+	built, err := buildinfo.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	for _, module := range built.Deps {
+		if module.Path == "github.com/containerd/containerd/v2" {
+			return path + " (of containerd " + strings.TrimPrefix(module.Version, "v") + ")"
+		}
+	}
+	return path
+}
+
 func (v *versionInfo) text(p *display.Printer) error {
 	p.Line("runwardctl ", v.Version, " (", v.Go, ", ", v.Platform, ")")
 	p.Line()
@@ -66,6 +84,9 @@ func (v *versionInfo) text(p *display.Printer) error {
 	p.Field("profiles", strings.Join(v.Profiles, ", "))
 	p.Field("receipts", v.Receipts)
 	p.Field("ledger", v.Ledger)
+	if v.Shim != "" {
+		p.Field("shim", v.Shim)
+	}
 	p.Field("runtime", v.Runtime)
 	if v.Problem != "" {
 		p.Line()

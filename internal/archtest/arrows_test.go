@@ -16,6 +16,7 @@ var arrows = []struct {
 }{
 	{"cmd/runward", []string{"shim", "internal/inherit"}},
 	{"cmd/runward-rules", []string{"shim", "internal/inherit", "internal/customrule"}},
+	{"cmd/containerd-shim-runward-v2", []string{"internal/containerdshim"}},
 	{"cmd/...", []string{"shim", "hooks", "policy", "policy/rules", "policy/profiles", "internal/..."}},
 
 	{"shim", []string{
@@ -55,9 +56,12 @@ var arrows = []struct {
 	{"internal/policyshow", []string{"policy", "internal/policyfile", "internal/policycheck", "internal/display"}},
 	{"internal/replay", []string{"policy", "internal/audit", "internal/patch", "internal/display", "internal/explain"}},
 	{"internal/running", []string{"internal/state", "internal/owner"}},
+	{"internal/nodeinstall", []string{"internal/config", "internal/kubeapi"}},
 	{"internal/receipts", []string{"policy", "internal/audit", "internal/audit/journal", "internal/display", "internal/explain"}},
 	{"internal/quota", []string{"policy", "internal/ledger", "internal/display"}},
 	{"internal/refdoc/...", []string{"policy", "policy/rules", "policy/profiles", "internal/..."}},
+
+	{"internal/containerdshim", []string{"internal/config", "internal/owner", "internal/tomlfile"}},
 
 	// The leaves, which know nothing of policy.
 	{"shim/argv", nil},
@@ -65,6 +69,7 @@ var arrows = []struct {
 	{"internal/oci", nil},
 	{"internal/patch", []string{"internal/jsondoc"}},
 	{"internal/jsondoc", nil},
+	{"internal/kubeapi", nil},
 	{"internal/nearest", nil},
 	{"internal/owner", nil},
 	{"internal/tomlformat", nil},

@@ -118,6 +118,13 @@ func load(file string) (*Config, error) {
 	if err := (owner.Dirs{}).Check(filepath.Dir(file)); err != nil {
 		return c, err
 	}
+	return Parse(file, text)
+}
+
+// Parse decodes settings that are in no file yet; file stands in messages. With
+// an error comes as much as could be read.
+func Parse(file string, text []byte) (*Config, error) {
+	c := Default()
 	doc, err := tomlfile.Parse(file, text)
 	if err != nil {
 		return c, err
@@ -193,6 +200,9 @@ func sortedKeys(m map[string]string) []string {
 
 // LedgerDir is where the decisions about living containers are kept.
 func LedgerDir() string { return filepath.Join(RunDir, "ledger") }
+
+// Wrapper is runward, as it is installed.
+func Wrapper() string { return filepath.Join(BinDir, "runward") }
 
 // RulesProgram is the wrapper with custom rules: the same program, with what
 // evaluates them.

@@ -4,8 +4,9 @@
 //	cri [-socket PATH] [-handler NAME] [-keep] CASE.json
 //	cri [-socket PATH] -status
 //
-// A case is {"sandbox": PodSandboxConfig, "container": ContainerConfig, "exec": ["id"]} with the
-// CRI's own field names; "container" and "exec" may be left out. What exec prints goes to stdout.
+// A case is {"sandbox": PodSandboxConfig, "container": ContainerConfig, "update":
+// LinuxContainerResources, "exec": ["id"]} with the CRI's own field names; all but "sandbox" may be
+// left out. What exec prints goes to stdout.
 // With -keep a pod that started stays. -status prints the engine's conditions, one a line: RuntimeReady true. The exit code is 1, with the engine's own words on stderr, as soon as a call is refused.
 package main
 
@@ -78,6 +79,7 @@ func printStatus(ctx context.Context, engine cri.RuntimeServiceClient) error {
 type testCase struct {
 	Sandbox   *cri.PodSandboxConfig
 	Container *cri.ContainerConfig
+	Update    *cri.LinuxContainerResources
 	Exec      []string
 }
 
@@ -88,8 +90,8 @@ func readCase(file string) (testCase, error) {
 		return testCase{}, fmt.Errorf("read case: %w", err)
 	}
 	var parts struct {
-		Sandbox, Container json.RawMessage
-		Exec               []string
+		Sandbox, Container, Update json.RawMessage
+		Exec                       []string
 	}
 	if err := json.Unmarshal(raw, &parts); err != nil {
 		return testCase{}, fmt.Errorf("decode case %s: %w", file, err)
@@ -102,6 +104,12 @@ func readCase(file string) (testCase, error) {
 		c.Container = &cri.ContainerConfig{}
 		if err := protojson.Unmarshal(parts.Container, c.Container); err != nil {
 			return testCase{}, fmt.Errorf("decode container in %s: %w", file, err)
+		}
+	}
+	if parts.Update != nil {
+		c.Update = &cri.LinuxContainerResources{}
+		if err := protojson.Unmarshal(parts.Update, c.Update); err != nil {
+			return testCase{}, fmt.Errorf("decode update in %s: %w", file, err)
 		}
 	}
 	return c, nil

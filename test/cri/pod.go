@@ -37,6 +37,12 @@ func (p *pod) live(ctx context.Context) error {
 	if _, err := p.engine.StartContainer(ctx, &cri.StartContainerRequest{ContainerId: container.ContainerId}); err != nil {
 		return fmt.Errorf("start container: %w", err)
 	}
+	if p.Update != nil {
+		_, err := p.engine.UpdateContainerResources(ctx, &cri.UpdateContainerResourcesRequest{ContainerId: container.ContainerId, Linux: p.Update})
+		if err != nil {
+			return fmt.Errorf("update: %w", err)
+		}
+	}
 	if p.Exec == nil {
 		return nil
 	}

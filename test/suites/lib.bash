@@ -12,7 +12,7 @@ fail() {
 # place TREE RUNC: builds runward from TREE for $work, in front of RUNC, and makes
 # $work/place, where `runc` is put by `put TARGET`.
 place() {
-	make --no-print-directory -s -C "$1" build BINDIR="$work/bin" \
+	make --no-print-directory -s -C "$1" runward runward-rules runwardctl BINDIR="$work/bin" \
 		SYSCONFDIR="$work/etc" RUNDIR="$work/run" LOGDIR="$work/log" LIBDIR="$work/lib" >"$work/build.log" 2>&1 ||
 		fail "runward cannot be built in $1: $(tail -n 3 "$work/build.log")"
 	mkdir -p "$work/etc/runward/policy.d" "$work/place"

@@ -24,6 +24,7 @@ type Daemon struct {
 	Config    string // its main file
 	t         testing.TB
 	dir       string
+	path      string // PATH of the daemon, where it looks for shims; empty: the test's own
 	process   *os.Process
 	ended     chan error
 }
@@ -37,23 +38,43 @@ type Daemon struct {
 // --uidmap` forgets --runc-binary.
 func Containerd(t testing.TB, runtime string) *Daemon {
 	t.Helper()
-	return startContainerd(t, Handler, runtime)
+	return startContainerd(t, "", Handler, shimOfRunc(Handler, runtime))
 }
 
 // PlainContainerd is Containerd with no handler but its own runc.
 func PlainContainerd(t testing.TB) *Daemon {
 	t.Helper()
-	return startContainerd(t, "runc", "")
+	return startContainerd(t, "", "runc", shimOfRunc("runc", ""))
 }
 
-func startContainerd(t testing.TB, handler, runtime string) *Daemon {
+// ContainerdShim is Containerd with the node's own shim on its PATH, for the
+// runtime io.containerd.runward.v2, which is also what Handler is, unless handler
+// has other lines for it.
+func ContainerdShim(t testing.TB, n *Node, handler ...string) *Daemon {
+	t.Helper()
+	if handler == nil {
+		handler = []string{`runtime_type = "io.containerd.runward.v2"`}
+	}
+	return startContainerd(t, filepath.Dir(n.Shim())+":"+os.Getenv("PATH"), Handler, strings.Join(handler, "\n")+"\n")
+}
+
+// shimOfRunc are a handler's lines for containerd's own shim.
+func shimOfRunc(handler, runtime string) string {
+	return fmt.Sprintf(`runtime_type = "io.containerd.runc.v2"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.%s.options]
+  BinaryName = %q
+`, handler, runtime)
+}
+
+// startContainerd starts one with one handler, whose table has the lines.
+func startContainerd(t testing.TB, path, handler, lines string) *Daemon {
 	t.Helper()
 	dir := Dir(t)
 	d := &Daemon{
-		Socket: filepath.Join(dir, "c.sock"), Namespace: Name(), Log: filepath.Join(dir, "containerd.log"), t: t, dir: dir,
+		Socket: filepath.Join(dir, "c.sock"), Namespace: Name(), Log: filepath.Join(dir, "containerd.log"), t: t, dir: dir, path: path,
 		Config: filepath.Join(dir, "config.toml"),
 	}
-	write(t, d.Config, []byte(d.config(handler, runtime)), 0o600)
+	write(t, d.Config, []byte(d.config(handler)+lines), 0o600)
 	t.Cleanup(d.stop)
 	d.start()
 	archive := ImageArchive(t, filepath.Join(dir, "images"))
@@ -63,7 +84,7 @@ func startContainerd(t testing.TB, handler, runtime string) *Daemon {
 	return d
 }
 
-func (d *Daemon) config(handler, runtime string) string {
+func (d *Daemon) config(handler string) string {
 	return fmt.Sprintf(`version = 2
 root = %q
 state = %q
@@ -82,31 +103,21 @@ state = %q
   bin_dir = "/usr/lib/cni"
   conf_dir = %q
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.%s]
-  runtime_type = "io.containerd.runc.v2"
-[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.%s.options]
-  BinaryName = %q
 `, filepath.Join(d.dir, "root"), filepath.Join(d.dir, "state"), d.Socket, d.Socket+".ttrpc",
-		filepath.Join(d.dir, "opt"), pause, handler, filepath.Join(d.dir, "cni"), handler, handler, runtime)
-}
-
-// Restart ends the daemon and starts it again; containers go on running.
-func (d *Daemon) Restart() {
-	d.t.Helper()
-	if err := d.process.Signal(syscall.SIGTERM); err != nil {
-		d.t.Fatal(err)
-	}
-	<-d.ended
-	d.start()
+		filepath.Join(d.dir, "opt"), pause, handler, filepath.Join(d.dir, "cni"), handler)
 }
 
 func (d *Daemon) start() {
 	d.t.Helper()
-	log, err := os.Create(d.Log)
+	log, err := os.OpenFile(d.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		d.t.Fatal(err)
 	}
 	command := exec.Command(Tool(d.t, "containerd"), "--config", d.Config)
 	command.Stdout, command.Stderr = log, log
+	if d.path != "" {
+		command.Env = append(os.Environ(), "PATH="+d.path)
+	}
 	// The daemon must not outlive a test that is killed.
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := command.Start(); err != nil {
@@ -135,11 +146,27 @@ func (d *Daemon) start() {
 	}
 }
 
-// stop takes away the containers, then the daemon, then any shim that is still there.
-func (d *Daemon) stop() {
+// Restart ends the daemon, and not what it runs, and starts it again.
+func (d *Daemon) Restart() {
+	d.t.Helper()
+	d.end()
+	d.start()
+}
+
+// end ends the daemon; what it runs stays.
+func (d *Daemon) end() {
 	if d.process == nil {
 		return
 	}
+	if err := d.process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		d.t.Errorf("stop containerd: %v", err)
+	}
+	<-d.ended
+	d.process = nil
+}
+
+// stop takes away the containers, then the daemon, then any shim that is still there.
+func (d *Daemon) stop() {
 	for _, namespace := range []string{d.Namespace, "k8s.io"} {
 		ctr := func(args ...string) Result {
 			return Try(d.t, "", nil, Tool(d.t, "ctr"), append([]string{"--address", d.Socket, "--namespace", namespace}, args...)...)
@@ -149,10 +176,7 @@ func (d *Daemon) stop() {
 			ctr("containers", "delete", id)
 		}
 	}
-	if err := d.process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		d.t.Errorf("stop containerd: %v", err)
-	}
-	<-d.ended
+	d.end()
 	d.killShims()
 	d.unmount()
 	removeCgroup(d.t, d.Namespace)
@@ -163,12 +187,15 @@ func (d *Daemon) stop() {
 	}
 }
 
-// killShims ends the shims that were started for this daemon's socket, and no others.
-func (d *Daemon) killShims() {
+// Shims are the arguments of the shims that were started for this daemon, by
+// process id.
+func (d *Daemon) Shims() map[int][]string {
+	d.t.Helper()
 	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
 		d.t.Fatal(err)
 	}
+	shims := map[int][]string{}
 	for _, file := range lines {
 		line, err := os.ReadFile(file)
 		if err != nil || !strings.Contains(string(line), "\x00-address\x00"+d.Socket+"\x00") {
@@ -178,6 +205,14 @@ func (d *Daemon) killShims() {
 		if err != nil {
 			d.t.Fatal(err)
 		}
+		shims[pid] = strings.Split(strings.TrimSuffix(string(line), "\x00"), "\x00")
+	}
+	return shims
+}
+
+// killShims ends the shims that were started for this daemon's socket, and no others.
+func (d *Daemon) killShims() {
+	for pid := range d.Shims() {
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 			d.t.Errorf("kill shim %d: %v", pid, err)
 		}

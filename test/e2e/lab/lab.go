@@ -78,6 +78,20 @@ func (r Result) want(t testing.TB, command ...string) string {
 	return r.Stdout
 }
 
+// Await waits, for at most 30 s, until it is so.
+func Await(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	poll := time.NewTicker(20 * time.Millisecond)
+	defer poll.Stop()
+	for end := time.After(30 * time.Second); !is(); {
+		select {
+		case <-poll.C:
+		case <-end:
+			t.Fatalf("after 30 s not yet: %s", what)
+		}
+	}
+}
+
 // Tool returns the absolute path of a program that the tests need.
 func Tool(t testing.TB, name string) string {
 	t.Helper()

@@ -15,6 +15,7 @@ import (
 type Node struct {
 	Runward, Ctl string // the binaries
 	Dir          string
+	tree         string // the source; empty where Built has the programs
 	t            testing.TB
 }
 
@@ -29,11 +30,9 @@ func NewNode(t testing.TB) *Node {
 	n := &Node{Dir: Dir(t), t: t}
 	// The tests' directories are below /tmp; a sticky one above is fine for runward too.
 	_, here, _, _ := runtime.Caller(0)
-	tree := filepath.Join(filepath.Dir(here), "../../..")
+	n.tree = filepath.Join(filepath.Dir(here), "../../..")
 	n.Runward, n.Ctl = filepath.Join(n.Dir, "bin/runward"), filepath.Join(n.Dir, "bin/runwardctl")
-	Try(t, tree, nil, Tool(t, "make"), "--no-print-directory", "build", "BINDIR="+filepath.Join(n.Dir, "bin"),
-		"SYSCONFDIR="+n.path("etc"), "RUNDIR="+n.path("run"), "LOGDIR="+n.path("log"), "STATEDIR="+n.path("state"), "LIBDIR="+n.path("lib"), "LIBEXECDIR="+n.path("libexec")).
-		want(t, "make build")
+	n.make("runward", "runward-rules", "runwardctl")
 	must(t, os.MkdirAll(filepath.Dir(n.RulesProgram()), 0o755))
 	must(t, os.Rename(filepath.Join(n.Dir, "bin/runward-rules"), n.RulesProgram()))
 	must(t, os.MkdirAll(n.path("etc/runward/policy.d"), 0o755))
@@ -66,6 +65,27 @@ func must(t testing.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// make builds programs for this node.
+func (n *Node) make(targets ...string) {
+	n.t.Helper()
+	args := append([]string{
+		"--no-print-directory", "BINDIR=" + n.path("bin"), "PREFIX=" + n.Dir, "SYSCONFDIR=" + n.path("etc"),
+		"RUNDIR=" + n.path("run"), "LOGDIR=" + n.path("log"), "STATEDIR=" + n.path("state"), "LIBDIR=" + n.path("lib"), "LIBEXECDIR=" + n.path("libexec"),
+	}, targets...)
+	Try(n.t, n.tree, nil, Tool(n.t, "make"), args...).want(n.t, append([]string{"make"}, targets...)...)
+}
+
+// Shim is containerd-shim-runward-v2, built where it is not: it is large, and
+// few tests need it.
+func (n *Node) Shim() string {
+	n.t.Helper()
+	shim := n.path("bin/containerd-shim-runward-v2")
+	if _, err := os.Stat(shim); err != nil {
+		n.make("containerd-shim-runward-v2")
+	}
+	return shim
 }
 
 // RulesProgram is where the program for custom rules is installed.
