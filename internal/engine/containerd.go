@@ -256,7 +256,7 @@ func containerdHandlers(v *view, c *criConfig, r *Request) (map[string]any, erro
 			return nil, err
 		}
 	}
-	fronted := r.Mode == Interpose && runtimes[standard] != nil
+	fronted := r.Mode == Interpose && (runtimes[standard] != nil || at(existing, standard, "runtime_type") == runwardShim)
 	if r.Mode != Register && !fronted && standard != r.Names[0] {
 		if standard != "runc" {
 			v.note("default_runtime_name was " + standard + ": pods that ask for nothing get " + r.Names[0] + " instead")
@@ -287,7 +287,7 @@ func containerdFront(v *view, c *criConfig, existing, runtimes map[string]any) e
 		kind, _ := at(existing, name, "runtime_type").(string)
 		runtime, _ := at(existing, name, "options", "BinaryName").(string)
 		switch {
-		case runtimes[name] != nil || v.ours(runtime):
+		case runtimes[name] != nil || v.ours(runtime) || kind == runwardShim:
 			continue
 		case kind == "" && name == "runc":
 		case !runcShim(kind):
@@ -394,7 +394,7 @@ func lookContainerd(v *view) (*Status, error) {
 				h.Runtime = "runc"
 			}
 		}
-		h.Through = h.Type == "" && v.ours(h.Runtime)
+		h.Through = h.Type == runwardShim || h.Type == "" && v.ours(h.Runtime)
 		s.Handlers = append(s.Handlers, h)
 	}
 	if stale, err := v.stale(c); err == nil && stale {

@@ -135,6 +135,9 @@ func dockerFront(v *view, root jsondoc.Value, set func(any, ...string) error) (f
 	for m := root.Get("runtimes").First(); m.Exists(); m = m.Next() {
 		key, runtime := []string{"runtimes", m.Key(), "path"}, m.Get("path").Str()
 		if kind := m.Get("runtimeType").Str(); kind != "" {
+			if kind == runwardShim {
+				continue
+			}
 			if !runcShim(kind) {
 				v.note(m.Key() + " is of the type " + kind + ", and is not a runc: it goes around runward")
 				continue
@@ -172,6 +175,9 @@ func runcShim(kind string) bool {
 	return kind == "io.containerd.runc.v2" || kind == "io.containerd.runc.v1"
 }
 
+// runwardShim is the type of containerd's shim that is runward's own.
+const runwardShim = "io.containerd.runward.v2"
+
 func lookDocker(v *view) (*Status, error) {
 	file := v.engine.file(v.sys)
 	c, err := v.sys.read(file)
@@ -196,7 +202,7 @@ func lookDocker(v *view) (*Status, error) {
 			h.Runtime = m.Get("options").Get("BinaryName").Str()
 			h.Type = ""
 		}
-		h.Through = h.Type == "" && v.ours(h.Runtime)
+		h.Through = h.Type == runwardShim || h.Type == "" && v.ours(h.Runtime)
 		s.Handlers = append(s.Handlers, h)
 	}
 	return s, nil

@@ -69,7 +69,7 @@ func (st *Status) count(s *System) {
 		case h.Through:
 			st.Registered = true
 			st.IsDefault = st.IsDefault || h.Name == st.Default
-			if !s.Installed(h.Runtime) {
+			if h.Type == "" && !s.Installed(h.Runtime) {
 				st.Problems = append(st.Problems, "the handler "+h.Name+" calls "+h.Runtime+", which is missing: no container of its starts")
 			}
 		case !h.Reserved:

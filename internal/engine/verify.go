@@ -198,10 +198,12 @@ func (p *Prober) containerd(st *Status, root string) ([]Probe, []string) {
 			continue
 		}
 		probe := Probe{Handler: h.Name, Container: "runward-probe-" + h.Name + "-" + strconv.Itoa(os.Getpid())}
-		_, err := run(nil, "ctr", append([]string{
-			"--address", socket, "--namespace", "runward-probe", "run", "--rm", "--runc-binary", h.Runtime,
-			"--rootfs", root, probe.Container, "/probe",
-		}, p.Args...)...)
+		how := []string{"--runc-binary", h.Runtime}
+		if h.Type != "" {
+			how = []string{"--runtime", h.Type}
+		}
+		args := slices.Concat([]string{"--address", socket, "--namespace", "runward-probe", "run", "--rm"}, how, []string{"--rootfs", root, probe.Container, "/probe"}, p.Args)
+		_, err := run(nil, "ctr", args...)
 		if err != nil {
 			probe.Problem = err.Error()
 		}
@@ -213,7 +215,7 @@ func (p *Prober) containerd(st *Status, root string) ([]Probe, []string) {
 		return probes, append(notes, "containerd: which handlers the daemon has loaded was not asked ("+err.Error()+"): a pod with the RuntimeClass shows it")
 	}
 	for _, h := range st.Handlers {
-		if h.Through && loaded[h.Name] != h.Runtime {
+		if program, ok := loaded[h.Name]; h.Through && (!ok || h.Type == "" && program != h.Runtime) {
 			probes = append(probes, Probe{Handler: h.Name, Problem: "containerd has not loaded this handler from its files: restart it"})
 		}
 	}
