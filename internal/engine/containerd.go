@@ -239,7 +239,7 @@ func containerdHandlers(v *view, c *criConfig, r *Request) (map[string]any, erro
 			}
 			continue
 		}
-		handler := likeRunc(existing, standard)
+		handler := c.likeRunc(existing, standard)
 		table(handler, "options")["BinaryName"] = path
 		runtimes[name] = handler
 	}
@@ -256,7 +256,7 @@ func containerdHandlers(v *view, c *criConfig, r *Request) (map[string]any, erro
 			return nil, err
 		}
 	}
-	fronted := r.Mode == Interpose && (runtimes[standard] != nil || at(existing, standard, "runtime_type") == runwardShim)
+	fronted := r.Mode == Interpose && (runtimes[standard] != nil || c.kind(existing[standard]) == runwardShim)
 	if r.Mode != Register && !fronted && standard != r.Names[0] {
 		if standard != "runc" {
 			v.note("default_runtime_name was " + standard + ": pods that ask for nothing get " + r.Names[0] + " instead")
@@ -266,12 +266,22 @@ func containerdHandlers(v *view, c *criConfig, r *Request) (map[string]any, erro
 	return change, nil
 }
 
+// kind is what a handler is: its runtime_type, or what runtime_path makes of it.
+// 1.6 ignores that, and version 2 may be read by it.
+func (c *criConfig) kind(handler any) string {
+	if path, _ := at(handler, "runtime_path").(string); c.version > 2 && filepath.Base(path) == "containerd-shim-runward-v2" {
+		return runwardShim
+	}
+	kind, _ := at(handler, "runtime_type").(string)
+	return kind
+}
+
 // likeRunc is a handler with what the one that pods get has: SystemdCgroup
 // above all, which no handler inherits.
-func likeRunc(existing map[string]any, standard string) map[string]any {
+func (c *criConfig) likeRunc(existing map[string]any, standard string) map[string]any {
 	for _, name := range []string{standard, "runc"} {
 		h, ok := existing[name].(map[string]any)
-		if kind, _ := h["runtime_type"].(string); ok && (runcShim(kind) || kind == "") {
+		if kind := c.kind(h); ok && (runcShim(kind) || kind == "") {
 			handler := deepCopy(h)
 			handler["runtime_type"] = "io.containerd.runc.v2"
 			delete(handler, "runtime_path") // another shim's
@@ -284,7 +294,7 @@ func likeRunc(existing map[string]any, standard string) map[string]any {
 // containerdFront puts runward in front of every handler that is a runc's.
 func containerdFront(v *view, c *criConfig, existing, runtimes map[string]any) error {
 	for _, name := range tomlfile.SortedKeys(existing) {
-		kind, _ := at(existing, name, "runtime_type").(string)
+		kind := c.kind(existing[name])
 		runtime, _ := at(existing, name, "options", "BinaryName").(string)
 		switch {
 		case runtimes[name] != nil || v.ours(runtime) || kind == runwardShim:
@@ -385,7 +395,7 @@ func lookContainerd(v *view) (*Status, error) {
 		s.Handlers = append(s.Handlers, StatusHandler{Name: "runc", Runtime: "runc"})
 	}
 	for _, name := range tomlfile.SortedKeys(handlers) {
-		kind, _ := at(handlers, name, "runtime_type").(string)
+		kind := c.kind(handlers[name])
 		h := StatusHandler{Name: name, Type: kind}
 		h.Runtime, _ = at(handlers, name, "options", "BinaryName").(string)
 		if runcShim(kind) || kind == "" {

@@ -34,7 +34,7 @@ func readme(t *testing.T, section string) []step {
 	}
 	rest, _, _ = strings.Cut(rest, "\n## ")
 	var steps []step
-	toml := false
+	toml, open := false, false
 	for line := range strings.Lines(rest) {
 		line = strings.TrimSuffix(line, "\n")
 		last := len(steps) - 1
@@ -48,8 +48,10 @@ func readme(t *testing.T, section string) []step {
 		case toml:
 			steps[last].toml += line + "\n"
 		case strings.HasPrefix(code, "$ ") && indented:
-			steps = append(steps, step{command: code[2:]})
-		case indented:
+			steps, open = append(steps, step{command: code[2:]}), true
+		case !indented && line != "":
+			open = false // what is indented after a paragraph is no output
+		case indented && open:
 			steps[last].prints = append(steps[last].prints, code)
 		}
 	}
