@@ -3,6 +3,7 @@
 SYSCONFDIR ?= /etc
 RUNDIR     ?= /run/runward
 LOGDIR     ?= /var/log/runward
+STATEDIR   ?= /var/lib/runward
 LIBDIR     ?= /usr/lib
 LIBEXECDIR ?= /usr/libexec
 PREFIX     ?= /usr
@@ -11,15 +12,17 @@ DESTDIR    ?=
 STRIP      ?= -s -w
 VERSION    ?= 0.1.0-dev
 FUZZTIME   ?= 60s
+BUILDER    ?= podman
+IMAGE      ?= ghcr.io/runward/installer
 
 GO     ?= go
 module := github.com/runward/runward
 conf   := $(module)/internal/config
 paths  := -X $(conf).SysConfDir=$(SYSCONFDIR) -X $(conf).RunDir=$(RUNDIR) -X $(conf).LogDir=$(LOGDIR) \
-	-X $(conf).LibDir=$(LIBDIR) -X $(conf).LibExecDir=$(LIBEXECDIR) -X $(conf).BinDir=$(PREFIX)/bin -X $(conf).Version=$(VERSION)
+	-X $(conf).StateDir=$(STATEDIR) -X $(conf).BinDir=$(PREFIX)/bin -X $(conf).LibDir=$(LIBDIR) -X $(conf).LibExecDir=$(LIBEXECDIR) -X $(conf).Version=$(VERSION)
 gobuild = CGO_ENABLED=0 $(GO) build -trimpath
 
-.PHONY: all build runward runward-rules runwardctl containerd-shim-runward-v2 test unit oracle cases lint generate verify fuzz bench e2e compare vm demo install setup help clean
+.PHONY: all build runward runward-rules runwardctl containerd-shim-runward-v2 runward-installer test unit oracle cases chart lint generate verify fuzz bench e2e compare vm demo install image setup help clean
 .DEFAULT_GOAL := build
 
 all: build
@@ -38,10 +41,22 @@ runwardctl:
 containerd-shim-runward-v2:
 	$(gobuild) -ldflags '$(STRIP) $(paths)' -o $(BINDIR)/$@ ./cmd/containerd-shim-runward-v2
 
+# On a node of Kubernetes everything is below a link that never vanishes; see packaging/kubernetes.
+KUBEDIR := dist/kubernetes
+
+runward-installer:
+	$(MAKE) --no-print-directory runward runward-rules runwardctl PREFIX=/opt/runward/current LIBEXECDIR=/opt/runward/current/libexec BINDIR=$(KUBEDIR)/payload/bin
+	install -D -m 0755 $(KUBEDIR)/payload/bin/runward-rules $(KUBEDIR)/payload/libexec/runward/runward-rules
+	rm $(KUBEDIR)/payload/bin/runward-rules
+	$(gobuild) -ldflags '$(STRIP) $(paths)' -o $(KUBEDIR)/runward-installer ./cmd/runward-installer
+
+image: runward-installer ## the image of the installer for Kubernetes, with podman, buildah or docker (BUILDER, IMAGE)
+	$(BUILDER) build --tag $(IMAGE):$(VERSION) --file packaging/kubernetes/Containerfile $(KUBEDIR)
+
 setup: ## install what the tests need (Debian, root)
 	test/setup
 
-test: setup build unit oracle cases e2e ## set up, build, and run every test
+test: setup build unit oracle cases chart e2e ## set up, build, and run every test
 
 unit: ## the tests that need no container runtime
 	$(GO) test ./...
@@ -51,6 +66,9 @@ oracle: ## how arguments are read, against the libraries of runc and crun
 
 cases: runwardctl ## what the profiles and the example policy decide, by runwardctl policy test
 	$(BINDIR)/runwardctl policy test test/policy packaging/examples
+
+chart: ## the Helm chart, rendered by Helm's engine and read with Kubernetes' own types
+	$(GO) -C test/kubernetes test ./...
 
 e2e: build ## the tests on real runc, containerd and podman (root)
 	test/e2e/run

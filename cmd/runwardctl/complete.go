@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/runward/runward/internal/engine"
 	"github.com/runward/runward/policy/profiles"
 )
 
@@ -15,6 +16,7 @@ var choices = map[string]func() []string{
 	"kind":    func() []string { return kinds },
 	"verdict": func() []string { return []string{"allow", "rewrite", "deny"} },
 	"profile": profiles.Names,
+	"mode":    engine.Modes,
 }
 
 // complete gives shells the values of every flag that has choices, in this
@@ -23,6 +25,9 @@ func complete(cmd *cobra.Command) error {
 	for name, words := range choices {
 		if cmd.Flags().Lookup(name) == nil {
 			continue
+		}
+		if parent := cmd.Parent(); name == "engine" && parent != nil && parent.Name() == "engine" {
+			words = func() []string { return append([]string{"auto"}, engine.Names()...) }
 		}
 		if err := cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words(), cobra.ShellCompDirectiveNoFileComp)); err != nil {
 			return err

@@ -14,6 +14,7 @@ import (
 
 	"github.com/runward/runward/internal/audit"
 	"github.com/runward/runward/internal/config"
+	"github.com/runward/runward/internal/engine"
 	"github.com/runward/runward/internal/ledger"
 	"github.com/runward/runward/internal/running"
 	"github.com/runward/runward/internal/state"
@@ -37,7 +38,14 @@ func inWorkDirectory() {
 	config.LibDir = filepath.Join(work, "lib")
 	// Of what runs, what putEntries says.
 	places = func() running.Places { return running.Places{States: []string{filepath.Join(work, "runtime")}} }
+	config.StateDir = filepath.Join(work, "state")
 	config.LibExecDir = filepath.Join(work, "libexec")
+	nodeSystem = func() *engine.System { // of a system below --root
+		return &engine.System{
+			Runward: "/usr/bin/runward", Links: "/usr/libexec/runward/links", State: "/var/lib/runward/engines", Settings: "/etc/runward/runward.toml",
+			Programs: []string{"/usr/bin"}, Configs: map[string]string{},
+		}
+	}
 	config.RuntimePaths = []string{filepath.Join(work, "bin", "runc")}
 }
 

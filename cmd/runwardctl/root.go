@@ -63,8 +63,9 @@ func (a *app) root() *cobra.Command {
 		Use:   "runwardctl",
 		Short: "Explain runward's decisions, check its policies, read its receipts",
 		Long: `runwardctl explains what runward decides about containers and why, checks
-policies before they hold, and reads the receipts of decisions. It starts no
-container and changes nothing; only policy fmt writes the files that it is given.
+policies before they hold, reads the receipts of decisions, and registers runward
+with container engines. Only engine and enforce change the node, and policy fmt
+the files that it is given; only engine verify starts containers.
 
 Exit codes: 0 clean; 1 there are findings; 2 usage or configuration;
 3 internal error.`,
@@ -83,7 +84,7 @@ Exit codes: 0 clean; 1 there are findings; 2 usage or configuration;
 		return usage(err.Error(), "see "+cmd.CommandPath()+" --help")
 	})
 	group(root)
-	root.AddCommand(a.explain(), a.policy(), a.quota(), a.receipts(), a.replay(), a.version())
+	root.AddCommand(a.enforce(), a.engine(), a.explain(), a.policy(), a.quota(), a.receipts(), a.replay(), a.version())
 	return root
 }
 

@@ -82,6 +82,7 @@ func cisDocker() (*policy.Policy, []string) {
 		"no_new_privileges": {Settings: &rules.NoNewPrivilegesSettings{}},
 		"pids":              {Settings: &rules.PidsSettings{Max: policy.Max[policy.Count]{Policy: "cis-docker"}, Default: policy.Default[policy.Count]{Value: 1024, Set: true, Policy: "cis-docker"}}},
 		"read_only_rootfs":  {Action: 3, Settings: &rules.ReadOnlyRootfsSettings{}},
+		"runtime_version":   {Action: 1, Settings: &rules.RuntimeVersionSettings{}},
 		"selinux":           {Settings: &rules.SELinuxSettings{Required: policy.Flag{On: true, Set: true, Policy: "cis-docker"}}},
 		"user":              {Settings: &rules.UserSettings{NonRoot: policy.Flag{On: true, Set: true, Policy: "cis-docker"}, UID: policy.Default[policy.Count]{Policy: "cis-docker"}, GID: policy.Default[policy.Count]{Policy: "cis-docker"}, NoRootGroup: policy.Flag{Policy: "cis-docker"}}},
 	}}, []string{"baseline"}
@@ -102,6 +103,7 @@ func nist800190() (*policy.Policy, []string) {
 		"pids":             {Settings: &rules.PidsSettings{Max: policy.Max[policy.Count]{Policy: "nist-800-190"}, Default: policy.Default[policy.Count]{Value: 1024, Set: true, Policy: "nist-800-190"}}},
 		"read_only_rootfs": {Action: 3, Settings: &rules.ReadOnlyRootfsSettings{}},
 		"require_identity": {Settings: &rules.RequireIdentitySettings{}},
+		"runtime_version":  {Action: 1, Settings: &rules.RuntimeVersionSettings{}},
 	}}, []string{"restricted"}
 }
 
@@ -129,10 +131,11 @@ func hardened() (*policy.Policy, []string) {
 			"nice":   20,
 			"rtprio": 0,
 		}}}},
-		"seccomp":        {Settings: &rules.SeccompSettings{Required: policy.Flag{Policy: "hardened"}, Profile: policy.Text{Policy: "hardened"}, Strict: policy.Flag{Policy: "hardened"}, Forbid: policy.Forbid{Lists: []policy.List{{Policy: "hardened", Items: []string{"ptrace", "process_vm_readv", "process_vm_writev", "kcmp", "pidfd_getfd", "userfaultfd", "io_uring_setup", "io_uring_enter", "io_uring_register", "add_key", "keyctl", "request_key", "bpf", "perf_event_open"}}}}}},
-		"selinux":        {Settings: &rules.SELinuxSettings{Types: policy.AllowList{Lists: []policy.List{{Policy: "hardened", Items: []string{"container_t"}}}}, Required: policy.Flag{On: true, Set: true, Policy: "hardened"}}},
-		"time_offsets":   {Settings: &rules.TimeOffsetsSettings{}},
-		"unknown_fields": {Settings: &rules.UnknownFieldsSettings{}},
-		"user":           {Settings: &rules.UserSettings{NonRoot: policy.Flag{On: true, Set: true, Policy: "hardened"}, UID: policy.Default[policy.Count]{Policy: "hardened"}, GID: policy.Default[policy.Count]{Policy: "hardened"}, NoRootGroup: policy.Flag{On: true, Set: true, Policy: "hardened"}}},
+		"runtime_version": {Action: 1, Settings: &rules.RuntimeVersionSettings{}},
+		"seccomp":         {Settings: &rules.SeccompSettings{Required: policy.Flag{Policy: "hardened"}, Profile: policy.Text{Policy: "hardened"}, Strict: policy.Flag{Policy: "hardened"}, Forbid: policy.Forbid{Lists: []policy.List{{Policy: "hardened", Items: []string{"ptrace", "process_vm_readv", "process_vm_writev", "kcmp", "pidfd_getfd", "userfaultfd", "io_uring_setup", "io_uring_enter", "io_uring_register", "add_key", "keyctl", "request_key", "bpf", "perf_event_open"}}}}}},
+		"selinux":         {Settings: &rules.SELinuxSettings{Types: policy.AllowList{Lists: []policy.List{{Policy: "hardened", Items: []string{"container_t"}}}}, Required: policy.Flag{On: true, Set: true, Policy: "hardened"}}},
+		"time_offsets":    {Settings: &rules.TimeOffsetsSettings{}},
+		"unknown_fields":  {Settings: &rules.UnknownFieldsSettings{}},
+		"user":            {Settings: &rules.UserSettings{NonRoot: policy.Flag{On: true, Set: true, Policy: "hardened"}, UID: policy.Default[policy.Count]{Policy: "hardened"}, GID: policy.Default[policy.Count]{Policy: "hardened"}, NoRootGroup: policy.Flag{On: true, Set: true, Policy: "hardened"}}},
 	}}, []string{"restricted"}
 }

@@ -20,9 +20,10 @@ var (
 	SysConfDir = "/etc"
 	RunDir     = "/run/runward"
 	LogDir     = "/var/log/runward"
+	StateDir   = "/var/lib/runward"
+	BinDir     = "/usr/bin"
 	LibDir     = "/usr/lib"
 	LibExecDir = "/usr/libexec"
-	BinDir     = "/usr/bin"
 	Version    = "dev"
 )
 
@@ -117,6 +118,13 @@ func load(file string) (*Config, error) {
 	if err := (owner.Dirs{}).Check(filepath.Dir(file)); err != nil {
 		return c, err
 	}
+	return Parse(file, text)
+}
+
+// Parse decodes settings that are in no file yet; file stands in messages. With
+// an error comes as much as could be read.
+func Parse(file string, text []byte) (*Config, error) {
+	c := Default()
 	doc, err := tomlfile.Parse(file, text)
 	if err != nil {
 		return c, err
@@ -199,6 +207,12 @@ func Wrapper() string { return filepath.Join(BinDir, "runward") }
 // RulesProgram is the wrapper with custom rules: the same program, with what
 // evaluates them.
 func RulesProgram() string { return filepath.Join(LibExecDir, "runward", "runward-rules") }
+
+// LinksDir is where engines find runward under other names.
+func LinksDir() string { return filepath.Join(LibExecDir, "runward", "links") }
+
+// EnginesDir is where it stands what runwardctl wrote into engines' files.
+func EnginesDir() string { return filepath.Join(StateDir, "engines") }
 
 // PolicyCache is the file in which the decoded policies are kept from one
 // create to the next.

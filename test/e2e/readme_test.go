@@ -56,6 +56,27 @@ func readme(t *testing.T, section string) []step {
 	return steps
 }
 
+// printed holds what a command printed against what README has of it.
+func (s *step) printed(t *testing.T, got []string) {
+	t.Helper()
+	at := 0
+	for _, want := range s.prints {
+		if want == "..." || want == "" {
+			continue
+		}
+		want = plainer(want)
+		from := at
+		for at < len(got) && plainer(got[at]) != want {
+			at++
+		}
+		if at == len(got) {
+			t.Errorf("%s: README has %q, which is not printed after line %d", s.command, want, from)
+			return
+		}
+		at++
+	}
+}
+
 // plainer takes out of a line what differs from run to run.
 func plainer(line string) string {
 	for _, r := range []struct{ what, with string }{
@@ -66,6 +87,7 @@ func plainer(line string) string {
 		{`^\d+ running: \d+ would be refused, \d+ rewritten, \d+ would`, "N running: N would be refused, N rewritten, N would"},
 		{`\d+ cannot be judged\.$`, "N cannot be judged."},
 		{`^note: \d+ `, "note: N "},
+		{`docker +\d+(\.\d+)+\S*`, "docker VERSION"},
 		{`\s+`, " "},
 	} {
 		line = regexp.MustCompile(r.what).ReplaceAllString(line, r.with)
@@ -119,22 +141,10 @@ func TestReadmeRollOut(t *testing.T) {
 		r := lab.Try(t, work, env, "bash", "-c", command)
 		got := strings.Split(strings.TrimSuffix(r.Stdout+r.Stderr, "\n"), "\n")
 		t.Log("\n" + strings.Join(got, "\n"))
-		at := 0
-		for _, want := range s.prints {
-			if want == "..." || want == "" {
-				continue
-			}
-			want = plainer(want)
-			from := at
-			for at < len(got) && plainer(strings.ReplaceAll(strings.ReplaceAll(got[at], n.Dir, ""), c.Namespace, "default")) != want {
-				at++
-			}
-			if at == len(got) {
-				t.Errorf("%s: README has %q, which is not printed after line %d", s.command, want, from)
-				break
-			}
-			at++
+		for i, line := range got {
+			got[i] = strings.ReplaceAll(strings.ReplaceAll(line, n.Dir, ""), c.Namespace, "default")
 		}
+		s.printed(t, got)
 		switch {
 		case strings.HasPrefix(s.command, "install"): // the engine gets runward, and workloads roll over
 			use(n.Runward)

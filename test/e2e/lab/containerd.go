@@ -21,6 +21,7 @@ type Daemon struct {
 	Socket    string
 	Namespace string // for ctr; the CRI's is always k8s.io
 	Log       string // the daemon's log file
+	Config    string // its main file
 	t         testing.TB
 	dir       string
 	path      string // PATH of the daemon, where it looks for shims; empty: the test's own
@@ -37,11 +38,13 @@ type Daemon struct {
 // --uidmap` forgets --runc-binary.
 func Containerd(t testing.TB, runtime string) *Daemon {
 	t.Helper()
-	return containerd(t, "", fmt.Sprintf(`
-  runtime_type = "io.containerd.runc.v2"
-[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.%s.options]
-  BinaryName = %q
-`, Handler, runtime))
+	return startContainerd(t, "", Handler, shimOfRunc(Handler, runtime))
+}
+
+// PlainContainerd is Containerd with no handler but its own runc.
+func PlainContainerd(t testing.TB) *Daemon {
+	t.Helper()
+	return startContainerd(t, "", "runc", shimOfRunc("runc", ""))
 }
 
 // ContainerdShim is Containerd with the node's own shim on its PATH, for the
@@ -52,28 +55,28 @@ func ContainerdShim(t testing.TB, n *Node, handler ...string) *Daemon {
 	if handler == nil {
 		handler = []string{`runtime_type = "io.containerd.runward.v2"`}
 	}
-	return containerd(t, filepath.Dir(n.Shim())+":"+os.Getenv("PATH"), "\n"+strings.Join(handler, "\n")+"\n")
+	return startContainerd(t, filepath.Dir(n.Shim())+":"+os.Getenv("PATH"), Handler, strings.Join(handler, "\n")+"\n")
 }
 
-// containerd starts one with the rest of Handler's table.
-func containerd(t testing.TB, path, handler string) *Daemon {
+// shimOfRunc are a handler's lines for containerd's own shim.
+func shimOfRunc(handler, runtime string) string {
+	return fmt.Sprintf(`runtime_type = "io.containerd.runc.v2"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.%s.options]
+  BinaryName = %q
+`, handler, runtime)
+}
+
+// startContainerd starts one with one handler, whose table has the lines.
+func startContainerd(t testing.TB, path, handler, lines string) *Daemon {
 	t.Helper()
 	dir := Dir(t)
 	d := &Daemon{
 		Socket: filepath.Join(dir, "c.sock"), Namespace: Name(), Log: filepath.Join(dir, "containerd.log"), t: t, dir: dir, path: path,
+		Config: filepath.Join(dir, "config.toml"),
 	}
-	write(t, filepath.Join(dir, "config.toml"), []byte(d.config()+handler), 0o600)
-	log, err := os.Create(d.Log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		d.stop()
-		if err := log.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	d.start(log)
+	write(t, d.Config, []byte(d.config(handler)+lines), 0o600)
+	t.Cleanup(d.stop)
+	d.start()
 	archive := ImageArchive(t, filepath.Join(dir, "images"))
 	d.Ctr("images", "import", archive)
 	Try(t, "", nil, Tool(t, "ctr"), "--address", d.Socket, "--namespace", "k8s.io", "images", "import", archive).
@@ -81,7 +84,7 @@ func containerd(t testing.TB, path, handler string) *Daemon {
 	return d
 }
 
-func (d *Daemon) config() string {
+func (d *Daemon) config(handler string) string {
 	return fmt.Sprintf(`version = 2
 root = %q
 state = %q
@@ -99,13 +102,18 @@ state = %q
 [plugins."io.containerd.grpc.v1.cri".cni]
   bin_dir = "/usr/lib/cni"
   conf_dir = %q
-[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.%s]`, filepath.Join(d.dir, "root"), filepath.Join(d.dir, "state"), d.Socket, d.Socket+".ttrpc",
-		filepath.Join(d.dir, "opt"), pause, Handler, filepath.Join(d.dir, "cni"), Handler)
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.%s]
+`, filepath.Join(d.dir, "root"), filepath.Join(d.dir, "state"), d.Socket, d.Socket+".ttrpc",
+		filepath.Join(d.dir, "opt"), pause, handler, filepath.Join(d.dir, "cni"), handler)
 }
 
-func (d *Daemon) start(log *os.File) {
+func (d *Daemon) start() {
 	d.t.Helper()
-	command := exec.Command(Tool(d.t, "containerd"), "--config", filepath.Join(d.dir, "config.toml"))
+	log, err := os.OpenFile(d.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	command := exec.Command(Tool(d.t, "containerd"), "--config", d.Config)
 	command.Stdout, command.Stderr = log, log
 	if d.path != "" {
 		command.Env = append(os.Environ(), "PATH="+d.path)
@@ -114,6 +122,9 @@ func (d *Daemon) start(log *os.File) {
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := command.Start(); err != nil {
 		d.t.Fatal(err)
+	}
+	if err := log.Close(); err != nil { // the daemon has its own
+		d.t.Error(err)
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- command.Wait() }()
@@ -139,12 +150,7 @@ func (d *Daemon) start(log *os.File) {
 func (d *Daemon) Restart() {
 	d.t.Helper()
 	d.end()
-	log, err := os.OpenFile(d.Log, os.O_WRONLY|os.O_APPEND, 0)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	d.start(log)
-	must(d.t, log.Close())
+	d.start()
 }
 
 // end ends the daemon; what it runs stays.
@@ -262,4 +268,18 @@ func (d *Daemon) logged() string {
 		return err.Error()
 	}
 	return string(raw)
+}
+
+// SystemContainerd is the node's own containerd, started by systemd, with the
+// lab's images loaded.
+func SystemContainerd(t testing.TB) *Daemon {
+	t.Helper()
+	d := &Daemon{Socket: "/run/containerd/containerd.sock", Namespace: Name(), Config: "/etc/containerd/config.toml", t: t, dir: Dir(t)}
+	Try(t, "", nil, Tool(t, "systemctl"), "start", "containerd.service").want(t, "systemctl start containerd")
+	t.Cleanup(func() {
+		Try(t, "", nil, Tool(t, "systemctl"), "stop", "containerd.service").want(t, "systemctl stop containerd")
+	})
+	Try(t, "", nil, Tool(t, "ctr"), "--namespace", "k8s.io", "images", "import", ImageArchive(t, filepath.Join(d.dir, "images"))).
+		want(t, "ctr images import")
+	return d
 }

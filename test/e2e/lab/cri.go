@@ -13,6 +13,12 @@ func (d *Daemon) Pod(request map[string]any) Result {
 	return d.pod(request)
 }
 
+// PodWith is Pod with another handler; empty: none is asked for.
+func (d *Daemon) PodWith(handler string, request map[string]any) Result {
+	d.t.Helper()
+	return d.pod(request, "-handler", handler)
+}
+
 // KeepPod is Pod, but leaves one that started until the daemon stops.
 func (d *Daemon) KeepPod(request map[string]any) Result {
 	d.t.Helper()

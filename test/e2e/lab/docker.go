@@ -17,23 +17,41 @@ type Engine struct {
 	t           testing.TB
 	dir, socket string
 	group       string // the cgroup around its containers
+	Config      string // daemon.json
 }
 
 // Docker starts a dockerd that knows runtime as "runward", and loads the lab's
 // images.
 func Docker(t testing.TB, runtime string) *Engine {
 	t.Helper()
+	return startDocker(t, "{}", "--add-runtime", "runward="+runtime)
+}
+
+// PlainDocker is Docker with the runtimes of its daemon.json alone, which has
+// these members besides where the engine is found.
+func PlainDocker(t testing.TB, members string, options ...string) *Engine {
+	t.Helper()
+	return startDocker(t, "{\n    \"hosts\": [\"unix://DIR/docker.sock\"],\n    \"pidfile\": \"DIR/pid\""+members+"\n}\n", options...)
+}
+
+func startDocker(t testing.TB, daemon string, options ...string) *Engine {
+	t.Helper()
 	d := &Engine{t: t, dir: Dir(t), group: Name()}
 	d.socket = filepath.Join(d.dir, "docker.sock")
 	config := filepath.Join(d.dir, "daemon.json")
-	write(t, config, []byte("{}"), 0o600)
+	d.Config = config
+	write(t, config, []byte(strings.ReplaceAll(daemon, "DIR", d.dir)), 0o600)
 	log, err := os.Create(filepath.Join(d.dir, "dockerd.log"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command(Tool(t, "dockerd"), "--config-file", config, "--host", "unix://"+d.socket,
-		"--data-root", filepath.Join(d.dir, "data"), "--exec-root", filepath.Join(d.dir, "exec"), "--pidfile", filepath.Join(d.dir, "pid"),
-		"--iptables=false", "--bridge=none", "--cgroup-parent", "/"+d.group, "--exec-opt", "native.cgroupdriver=cgroupfs", "--add-runtime", "runward="+runtime)
+	command := exec.Command(Tool(t, "dockerd"), "--config-file", config,
+		"--data-root", filepath.Join(d.dir, "data"), "--exec-root", filepath.Join(d.dir, "exec"),
+		"--iptables=false", "--bridge=none", "--cgroup-parent", "/"+d.group, "--exec-opt", "native.cgroupdriver=cgroupfs")
+	command.Args = append(command.Args, options...)
+	if !strings.Contains(daemon, "hosts") {
+		command.Args = append(command.Args, "--host", "unix://"+d.socket, "--pidfile", filepath.Join(d.dir, "pid"))
+	}
 	if out := Try(t, "", nil, command.Path, "--help"); strings.Contains(out.Stdout, "--oom-score-adjust") {
 		command.Args = append(command.Args, "--oom-score-adjust=0") // older ones lower their own, which needs CAP_SYS_RESOURCE
 	}

@@ -72,7 +72,7 @@ func (n *Node) make(targets ...string) {
 	n.t.Helper()
 	args := append([]string{
 		"--no-print-directory", "BINDIR=" + n.path("bin"), "PREFIX=" + n.Dir, "SYSCONFDIR=" + n.path("etc"),
-		"RUNDIR=" + n.path("run"), "LOGDIR=" + n.path("log"), "LIBDIR=" + n.path("lib"), "LIBEXECDIR=" + n.path("libexec"),
+		"RUNDIR=" + n.path("run"), "LOGDIR=" + n.path("log"), "STATEDIR=" + n.path("state"), "LIBDIR=" + n.path("lib"), "LIBEXECDIR=" + n.path("libexec"),
 	}, targets...)
 	Try(n.t, n.tree, nil, Tool(n.t, "make"), args...).want(n.t, append([]string{"make"}, targets...)...)
 }

@@ -90,6 +90,50 @@ func (p *Store) RunOptions() []string {
 	return []string{"--network", "none", "--cgroup-parent", "/" + p.group, "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096"}
 }
 
+// A NodePodman is a podman that reads its configuration where every podman does,
+// in a mount namespace in which that is the test's own.
+type NodePodman struct {
+	t   testing.TB
+	Dir string // /etc/containers
+}
+
+// PlainPodman prepares one, with no runtime named, and loads the lab's images.
+func PlainPodman(t testing.TB) *NodePodman {
+	t.Helper()
+	dir := Dir(t)
+	p := &NodePodman{t: t, Dir: filepath.Join(dir, "containers")}
+	write(t, filepath.Join(p.Dir, "containers.conf"), fmt.Appendf(nil, `[containers]
+cgroups = "no-conmon"
+netns = "none"
+default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
+default_capabilities = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "NET_BIND_SERVICE", "SETFCAP", "SETGID",
+	"SETPCAP", "SETUID", "SYS_CHROOT"]
+[engine]
+lock_type = "file"
+events_logger = "none"
+cgroup_manager = "cgroupfs"
+runtime = "runc"
+tmp_dir = %q
+`, filepath.Join(dir, "tmp")), 0o644)
+	write(t, filepath.Join(p.Dir, "storage.conf"), fmt.Appendf(nil, "[storage]\ndriver = \"overlay\"\ngraphroot = %q\nrunroot = %q\n",
+		filepath.Join(dir, "graph"), filepath.Join(dir, "run")), 0o644)
+	write(t, filepath.Join(p.Dir, "policy.json"), []byte(`{"default": [{"type": "insecureAcceptAnything"}]}`), 0o644)
+	p.Try("podman", "load", "--quiet", "--input", ImageArchive(t, filepath.Join(dir, "images"))).want(t, "podman load")
+	t.Cleanup(func() {
+		p.Try("podman", "rm", "--all", "--force", "--time", "0").want(t, "podman rm")
+		gone(t, dir)
+		removeCgroup(t, "libpod_parent")
+		Try(t, "", nil, Tool(t, "umount"), "--lazy", filepath.Join(dir, "graph/overlay")) // mounted if it was used
+	})
+	return p
+}
+
+// Try runs a command where the configuration is.
+func (p *NodePodman) Try(command ...string) Result {
+	p.t.Helper()
+	return Try(p.t, "", nil, Tool(p.t, "unshare"), append([]string{"--mount", "sh", "-c", `mount --bind "$0" /etc/containers && exec "$@"`, p.Dir}, command...)...)
+}
+
 // gone waits until no process has a path below dir among its arguments: conmon
 // starts a podman that cleans up after a container, also after one that was
 // removed meanwhile.
