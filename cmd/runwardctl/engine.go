@@ -11,6 +11,7 @@ import (
 
 	"github.com/runward/runward/internal/config"
 	"github.com/runward/runward/internal/engine"
+	"github.com/runward/runward/internal/realruntime"
 )
 
 // nodeSystem is where runward's own files are; tests have their own.
@@ -131,6 +132,11 @@ func (t *target) locked(preview bool) (s *engine.System, all []*engine.Engine, n
 func checkRunward(s *engine.System) error {
 	if !s.Installed(s.Runward) {
 		return configuration(errors.New("runward is not at " + filepath.Join(s.Root, s.Runward) + ": install it first; an engine that is told of a missing program starts no container"))
+	}
+	if s.Here() {
+		if err := realruntime.Safe("runward "+s.Runward, s.Runward); err != nil {
+			return configuration(err)
+		}
 	}
 	return nil
 }

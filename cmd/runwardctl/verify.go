@@ -1,8 +1,6 @@
 package main
 
 import (
-	"errors"
-
 	"github.com/spf13/cobra"
 
 	"github.com/runward/runward/internal/audit/journal"
@@ -31,7 +29,8 @@ It lists the ways that remain around runward: those that configure can close, an
 those that no configuration of the engine can.
 
 Exit codes: 0 whoever takes none of the latter goes through runward; 1 ways remain,
-or a probe left no receipt; 2 it cannot be told; 3 internal error.`,
+or a probe left no receipt, or an engine does not answer; 2 a file cannot be read; 3
+internal error.`,
 		Example: "  runwardctl engine verify\n  runwardctl engine verify --engine docker -o json",
 		Args:    args(0, 0, "no arguments"),
 		RunE:    func(*cobra.Command, []string) error { return a.runEngineVerify(&t, noProbe) },
@@ -68,7 +67,7 @@ func (a *app) runEngineVerify(t *target, noProbe bool) error {
 		if !noProbe {
 			probes, notes, err := prober.Probe(st)
 			if err != nil {
-				return configuration(errors.New(e.Name + ": " + owner.Reason(err)))
+				st.Problems = append(st.Problems, "it could not be probed: "+owner.Reason(err))
 			}
 			v.Probes = append(v.Probes, probes...)
 			v.Notes = append(v.Notes, notes...)

@@ -20,9 +20,9 @@ func containerdEngine() *Engine {
 	return &Engine{
 		Name: "containerd", program: "containerd", config: "/etc/containerd/config.toml",
 		plan: planContainerd, look: lookContainerd, check: checkContainerd, reload: reloadContainerd, apply: "systemctl restart containerd",
-		ways: []string{
+		ways: always(
 			"ctr run, nerdctl run and every other client of containerd's own socket name the runtime themselves: the handlers are for Kubernetes (CRI) alone; ctr --runc-binary and nerdctl --runtime take runward's path",
-		},
+		),
 	}
 }
 

@@ -12,6 +12,7 @@ func crioEngine() *Engine {
 	return &Engine{
 		Name: "cri-o", program: "crio", config: "/etc/crio/crio.conf",
 		plan: planCRIO, look: lookCRIO, reload: reloadCRIO, apply: "systemctl restart crio",
+		ways: always(),
 	}
 }
 

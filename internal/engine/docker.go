@@ -2,6 +2,9 @@ package engine
 
 import (
 	"errors"
+	"os"
+	"strconv"
+	"strings"
 
 	"github.com/runward/runward/internal/jsondoc"
 )
@@ -10,11 +13,27 @@ func dockerEngine() *Engine {
 	return &Engine{
 		Name: "docker", program: "dockerd", config: "/etc/docker/daemon.json",
 		plan: planDocker, look: lookDocker, via: dockerVia, reload: reloadDocker, apply: "systemctl reload docker",
-		ways: []string{
-			"docker run --runtime runc: Docker keeps that name for itself; whoever may use Docker's socket can ask for it",
-			"docker build: BuildKit runs runc, unless dockerd's environment has DOCKER_BUILDKIT_RUNC_COMMAND",
-		},
+		ways: dockerWays,
 	}
+}
+
+// dockerWays are the ways that no daemon.json closes. The last is closed by the
+// environment of dockerd.
+func dockerWays(s *System) []string {
+	ways := []string{
+		"docker run --runtime runc, and from Docker 23 on --runtime io.containerd.runc.v2 and other shims: Docker keeps these names for itself; whoever may use its socket can ask for them",
+	}
+	_, pidfile := dockerAt(s)
+	pid, err := pidOf(pidfile, "dockerd")
+	environ, readErr := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
+	if s.Here() && err == nil && pid != 0 && readErr == nil {
+		for _, entry := range strings.Split(string(environ), "\x00") {
+			if path, ok := strings.CutPrefix(entry, "DOCKER_BUILDKIT_RUNC_COMMAND="); ok && (&view{sys: s}).ours(path) {
+				return ways
+			}
+		}
+	}
+	return append(ways, "docker build: BuildKit runs runc, unless dockerd's environment has DOCKER_BUILDKIT_RUNC_COMMAND="+s.Runward)
 }
 
 // planDocker writes runtimes and default-runtime into daemon.json.

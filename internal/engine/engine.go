@@ -78,7 +78,11 @@ type Engine struct {
 	reload  func(*System) (how string, _ error)           // lets the engine read its files, and waits until it answers
 	apply   string                                        // how its files are read anew, for a person; empty: at every call
 	via     func(path string, from, to *Content) *Content // what its file holds while it is led from one to the other; nil: nothing
-	ways    []string                                      // around runward, that no configuration closes
+	ways    func(*System) []string                        // around runward, that no configuration closes
+}
+
+func always(ways ...string) func(*System) []string {
+	return func(*System) []string { return ways }
 }
 
 // All are the engines, in the order in which they are shown.

@@ -21,8 +21,11 @@ func putImport(file, text, own string) (string, error) {
 	}
 	out, old := "", importsOf(doc)
 	if doc.Root["imports"] == nil {
-		line, _ := doc.Locate("version") // that it has one was seen to
+		line, _ := doc.Locate("version")
 		lines := strings.SplitAfter(text, "\n")
+		if line < 1 || line > len(lines) {
+			return "", doc.Errorf([]any{}, "it says no version: runwardctl knows 2, 3 and 4")
+		}
 		end := "\n"
 		if strings.HasSuffix(lines[line-1], "\r\n") {
 			end = "\r\n"
@@ -134,13 +137,18 @@ func onlyImports(doc *tomlfile.Doc, file, out string, want []string) error {
 	if err != nil || !slices.Equal(importsOf(after), want) {
 		return refused
 	}
-	a, b := deepCopy(doc.Root), deepCopy(after.Root)
-	delete(a, "imports")
-	delete(b, "imports")
-	if !reflect.DeepEqual(a, b) {
+	if !sameButImports(doc, after) {
 		return refused
 	}
 	return nil
+}
+
+// sameButImports tells whether two files say the same else.
+func sameButImports(a, b *tomlfile.Doc) bool {
+	x, y := deepCopy(a.Root), deepCopy(b.Root)
+	delete(x, "imports")
+	delete(y, "imports")
+	return reflect.DeepEqual(x, y)
 }
 
 // takeImport takes a file out of imports again.
@@ -175,7 +183,7 @@ func takeImport(file, text, own string) (string, error) {
 	}
 	out := text[:open] + before + behind + text[shut:]
 	after, err := tomlfile.Parse(file, []byte(out))
-	if err != nil || !slices.Equal(importsOf(after), slices.Delete(slices.Clone(all), i, i+1)) {
+	if err != nil || !slices.Equal(importsOf(after), slices.Delete(slices.Clone(all), i, i+1)) || !sameButImports(doc, after) {
 		return "", doc.Errorf([]any{"imports"}, own+" cannot be taken out here: do it by hand, and try again")
 	}
 	return out, nil

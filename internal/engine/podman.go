@@ -12,10 +12,10 @@ func podmanEngine() *Engine {
 	return &Engine{
 		Name: "podman", program: "podman", config: "/etc/containers/containers.conf",
 		plan: planPodman, look: lookPodman, reload: reloadPodman,
-		ways: []string{
+		ways: always(
 			"podman --runtime with a path, CONTAINERS_CONF, and a user's own containers.conf: whoever runs podman chooses its files",
 			"buildah and podman build run BUILDAH_RUNTIME where it is set",
-		},
+		),
 	}
 }
 

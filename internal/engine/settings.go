@@ -131,12 +131,12 @@ func SetMode(file, text, mode string) (string, error) {
 		return "", err
 	}
 	old, ok := doc.Root["mode"].(string)
-	if !ok {
+	if doc.Root["mode"] == nil {
 		return "mode = " + strconv.Quote(mode) + "\n" + text, nil
 	}
 	n, _ := doc.Locate("mode")
 	lines := strings.SplitAfter(text, "\n")
-	if n < 1 || n > len(lines) {
+	if !ok || n < 1 || n > len(lines) {
 		return "", doc.Errorf([]any{"mode"}, "the mode cannot be replaced: do it by hand")
 	}
 	key, value, _ := strings.Cut(lines[n-1], "=")

@@ -46,7 +46,7 @@ func (e *Engine) Status(s *System) (*Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	st.Engine, st.Ways = e.Name, e.ways
+	st.Engine, st.Ways = e.Name, e.ways(s)
 	if s.Here() {
 		st.Version = version(s.program(e.program))
 	}

@@ -20,7 +20,7 @@ type verified struct {
 	Engines []struct {
 		Version                           string
 		Registered, IsDefault, Interposed bool
-		Open                              []string
+		Open, Ways                        []string
 		Probes                            []struct{ Handler, Container, Receipt, Problem string }
 	}
 	Proven bool
@@ -67,7 +67,7 @@ func untouched(t *testing.T, n *lab.Node) {
 
 func TestEngineDocker(t *testing.T) {
 	n := lab.NewNode(t)
-	d := lab.PlainDocker(t, ",\n    \"runtimes\": {\n        \"lab\": { \"path\": \""+lab.Runc(t)+"\" }\n    }")
+	d := lab.PlainDocker(t, ",\n    \"runtimes\": {\n        \"lab\": { \"path\": \""+lab.Runc(t)+"\" }\n    }", "DOCKER_BUILDKIT_RUNC_COMMAND="+n.Runward)
 	at := []string{"--engine", "docker", "--config", d.Config}
 	with := func(args ...string) []string { return append(append([]string{"engine"}, args...), at...) }
 	before := read(t, d.Config)
@@ -93,6 +93,9 @@ func TestEngineDocker(t *testing.T) {
 	v := verify(t, n, 0, at...)
 	if !v.Engines[0].Interposed || !v.Proven {
 		t.Errorf("interposed: %+v", v)
+	}
+	if ways := v.Engines[0].Ways; len(ways) != 1 || !strings.HasPrefix(ways[0], "docker run --runtime runc") {
+		t.Errorf("ways with BuildKit's runc replaced: %q", ways)
 	}
 	for _, p := range v.Engines[0].Probes {
 		if (p.Receipt == "") != (p.Handler == "runc") || p.Problem != "" {
@@ -288,7 +291,7 @@ func TestReadmeEngines(t *testing.T) {
 		}
 		r := lab.Try(t, n.Dir, env, "bash", "-c", command)
 		t.Log("$ " + command + "\n" + r.Stdout + r.Stderr)
-		got := strings.ReplaceAll(strings.ReplaceAll(r.Stdout+r.Stderr, filepath.Dir(d.Config), "/etc/docker"), n.Dir, "")
+		got := strings.NewReplacer(filepath.Dir(d.Config), "/etc/docker", n.Runward, "/usr/bin/runward", n.Dir, "").Replace(r.Stdout + r.Stderr)
 		s.printed(t, strings.Split(strings.TrimSuffix(got, "\n"), "\n"))
 		if strings.Contains(s.command, "enforce") {
 			if r := d.Try("run", "--rm", "--network", "none", "--volume", "/etc:/data", lab.Image, "true"); r.Code == 0 || !strings.Contains(r.Stderr, "runward: host_paths") {

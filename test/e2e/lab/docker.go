@@ -28,7 +28,8 @@ func Docker(t testing.TB, runtime string) *Engine {
 }
 
 // PlainDocker is Docker with the runtimes of its daemon.json alone, which has
-// these members besides where the engine is found.
+// these members besides where the engine is found. An option DOCKER_X=Y goes into
+// its environment.
 func PlainDocker(t testing.TB, members string, options ...string) *Engine {
 	t.Helper()
 	return startDocker(t, "{\n    \"hosts\": [\"unix://DIR/docker.sock\"],\n    \"pidfile\": \"DIR/pid\""+members+"\n}\n", options...)
@@ -48,7 +49,13 @@ func startDocker(t testing.TB, daemon string, options ...string) *Engine {
 	command := exec.Command(Tool(t, "dockerd"), "--config-file", config,
 		"--data-root", filepath.Join(d.dir, "data"), "--exec-root", filepath.Join(d.dir, "exec"),
 		"--iptables=false", "--bridge=none", "--cgroup-parent", "/"+d.group, "--exec-opt", "native.cgroupdriver=cgroupfs")
-	command.Args = append(command.Args, options...)
+	for _, option := range options {
+		if strings.HasPrefix(option, "--") || !strings.HasPrefix(option, "DOCKER_") {
+			command.Args = append(command.Args, option)
+		} else {
+			command.Env = append(os.Environ(), option)
+		}
+	}
 	if !strings.Contains(daemon, "hosts") {
 		command.Args = append(command.Args, "--host", "unix://"+d.socket, "--pidfile", filepath.Join(d.dir, "pid"))
 	}
