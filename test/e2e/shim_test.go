@@ -253,7 +253,8 @@ func TestShimOutOfMemory(t *testing.T) {
 	if killed.Code != 137 {
 		t.Errorf("exit code %d, %q", killed.Code, killed.Stderr)
 	}
-	for _, topic := range []string{"/tasks/create", "/tasks/start", "/tasks/oom", "/tasks/exit", "/tasks/delete"} {
+	// Not /tasks/delete: containerd's shim may end before it has published that.
+	for _, topic := range []string{"/tasks/create", "/tasks/start", "/tasks/oom", "/tasks/exit"} {
 		await(" " + topic + " ")
 	}
 }
