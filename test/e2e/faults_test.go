@@ -95,7 +95,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 			again(t, n, b, original)
 		}
 	}
-	if kills < 40 {
+	if kills < 30 { // how many varies, with Go's threads and with what is there
 		t.Errorf("only %d kills: strace injects nothing", kills)
 	}
 	t.Logf("killed at each of %d calls", kills)

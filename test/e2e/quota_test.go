@@ -205,21 +205,23 @@ func TestQuotaKilledAtEveryStep(t *testing.T) {
 	n.Policy("10-test.toml", "version = 1\nname = 'test'\n[no_new_privileges]\n[quota]\nmemory = { node = '16MiB' }\n")
 	b, other := lab.Bundle(t, "true", limited(16<<20, 20)), lab.Bundle(t, "true", limited(16<<20, 20))
 	original, kept := readFile(t, filepath.Join(b.Dir, "config.json")), readFile(t, filepath.Join(other.Dir, "config.json"))
-	kills := 0
+	// How often each is called varies: with Go's threads, with what is there.
+	least := map[string]int{"openat": 5, "write": 2, "renameat": 1, "flock": 1}
 	for _, kind := range []string{"openat", "write", "renameat", "flock", "unlinkat", "ftruncate"} {
-		for step := 1; ; step++ {
+		step := 1
+		for ; ; step++ {
 			b.WriteSpec([]byte(original))
 			_, _, hit := inject(t, n, b, kind, "signal=KILL", step)
 			if !hit {
 				break
 			}
-			kills++
 			_ = os.Remove(filepath.Join(other.Dir, "started"))
 			again(t, n, other, kept)
 		}
-	}
-	if kills < 20 {
-		t.Errorf("only %d kills: strace injects nothing", kills)
+		if step-1 < least[kind] {
+			t.Errorf("%s: only %d kills: strace injects nothing", kind, step-1)
+		}
+		t.Logf("%s: %d kills", kind, step-1)
 	}
 }
 
