@@ -1,5 +1,10 @@
 package policy
 
+import (
+	"maps"
+	"slices"
+)
+
 // A Selector says which containers a policy or an exception is for. Each field
 // is a list of globs; a glob that starts with "!" excludes. Everything that a
 // selector has must match; a list of only exclusions matches all the others.
@@ -36,6 +41,31 @@ func (s *Selector) Matches(f *Facts) bool {
 		MatchList(s.User, id.User, missing) &&
 		matchMap(s.Annotation, id.Annotations, missing) &&
 		matchMap(s.Label, id.Labels, missing)
+}
+
+// A SelectorList is one list of a selector: the field it is for, and the key
+// where the field is a table.
+type SelectorList struct {
+	Field, Key string
+	Globs      []string
+}
+
+// Lists are the selector's lists as they are written, fields in their order and
+// keys sorted; an empty one matches everything.
+func (s *Selector) Lists() []SelectorList {
+	all := []SelectorList{
+		{"engine", "", s.Engine}, {"handler", "", s.Handler}, {"kind", "", s.Kind}, {"namespace", "", s.Namespace},
+		{"pod", "", s.Pod}, {"container", "", s.Container}, {"image", "", s.Image}, {"digest", "", s.Digest}, {"user", "", s.User},
+	}
+	for _, table := range [...]struct {
+		field string
+		keys  map[string][]string
+	}{{"annotation", s.Annotation}, {"label", s.Label}} {
+		for _, key := range slices.Sorted(maps.Keys(table.keys)) {
+			all = append(all, SelectorList{table.field, key, table.keys[key]})
+		}
+	}
+	return all
 }
 
 func matchMap(want map[string][]string, have map[string]string, missing bool) bool {

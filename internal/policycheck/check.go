@@ -173,9 +173,9 @@ func (c *checker) warn(p decoded, path []any, msg string) {
 // Describe says what a selector wants, in a line.
 func Describe(s *policy.Selector) string {
 	var parts []string
-	for _, f := range fields(s) {
-		if len(f.globs) > 0 {
-			parts = append(parts, f.name+" "+strings.Join(f.globs, ", "))
+	for _, l := range s.Lists() {
+		if len(l.Globs) > 0 {
+			parts = append(parts, strings.TrimSpace(l.Field+" "+l.Key)+" "+strings.Join(l.Globs, ", "))
 		}
 	}
 	if s.Missing != "" {
@@ -185,39 +185,6 @@ func Describe(s *policy.Selector) string {
 		return "every container"
 	}
 	return strings.Join(parts, "; ")
-}
-
-type field struct {
-	name  string
-	globs []string
-}
-
-func fields(s *policy.Selector) []field {
-	all := []field{
-		{"engine", s.Engine},
-		{"handler", s.Handler},
-		{"kind", s.Kind},
-		{"namespace", s.Namespace},
-		{"pod", s.Pod},
-		{"container", s.Container},
-		{"image", s.Image},
-		{"digest", s.Digest},
-		{"user", s.User},
-	}
-	for _, m := range []struct {
-		name string
-		keys map[string][]string
-	}{{"annotation", s.Annotation}, {"label", s.Label}} {
-		var keys []string
-		for k := range m.keys {
-			keys = append(keys, k)
-		}
-		sort.Strings(keys)
-		for _, k := range keys {
-			all = append(all, field{m.name + " " + k, m.keys[k]})
-		}
-	}
-	return all
 }
 
 func stringsOf(v any) []string {

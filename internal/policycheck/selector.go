@@ -11,17 +11,17 @@ import (
 // lists looks at each list of a selector by itself: for globs that no name can
 // match, and for lists that exclude all that they name.
 func (c *checker) lists(p decoded, s *policy.Selector, path []any) {
-	for _, f := range fields(s) {
-		if strings.Contains(f.name, " ") {
+	for _, l := range s.Lists() {
+		if l.Key != "" {
 			continue // an annotation or a label may be anything
 		}
-		at := append(slices.Clone(path), f.name)
-		for i, glob := range f.globs {
-			if why := noName(f.name, strings.TrimPrefix(glob, "!")); why != "" {
+		at := append(slices.Clone(path), l.Field)
+		for i, glob := range l.Globs {
+			if why := noName(l.Field, strings.TrimPrefix(glob, "!")); why != "" {
 				c.warn(p, append(slices.Clone(at), i), why+", so "+strconv.Quote(glob)+" matches nothing")
 			}
 		}
-		if excludesAll(f.globs) {
+		if excludesAll(l.Globs) {
 			c.warn(p, at, "this list excludes all that it names, so it matches nothing")
 		}
 	}
@@ -92,21 +92,21 @@ func (c *checker) unsaid(p decoded, s *policy.Selector, path []any) {
 		}
 		return
 	}
-	for _, f := range fields(s) {
-		switch f.name {
+	for _, l := range s.Lists() {
+		switch l.Field {
 		case "namespace", "pod", "container", "image", "digest":
 		default:
 			continue
 		}
-		asks := func(x probe) bool { return x.says && (f.name != "container" || x.kind != "sandbox") }
-		if len(f.globs) == 0 || match(asks) {
+		asks := func(x probe) bool { return x.says && (l.Field != "container" || x.kind != "sandbox") }
+		if len(l.Globs) == 0 || match(asks) {
 			continue
 		}
-		msg := "what this selector is for has no " + f.name + " that its engine says (containerd's CRI and CRI-O do), so it matches nothing"
+		msg := "what this selector is for has no " + l.Field + " that its engine says (containerd's CRI and CRI-O do), so it matches nothing"
 		if path[0] == "select" { // what is not said matches no exception
 			msg += "; missing = \"match\" would take what is not said"
 		}
-		c.warn(p, append(slices.Clone(path), f.name), msg)
+		c.warn(p, append(slices.Clone(path), l.Field), msg)
 		return
 	}
 }

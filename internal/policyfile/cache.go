@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -85,32 +84,6 @@ func encodeCache(l *loader, guards []witness, set *policy.Set) ([]byte, error) {
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(front)))
 	b = binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(front))
 	return append(append(b, front...), w.b...), nil
-}
-
-// writeCache puts the file in place: a reader has the old one or the new one
-// whole. It may fail.
-func writeCache(path string, b []byte) {
-	if (owner.Dirs{}).Check(filepath.Dir(path)) != nil {
-		return
-	}
-	temp := path + "." + strconv.Itoa(os.Getpid())
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return
-	}
-	err = f.Chmod(0o600) // whatever the umask is
-	if err == nil {
-		_, err = f.Write(b)
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(temp, path)
-	}
-	if err != nil {
-		_ = os.Remove(temp) // the next process of this pid would find it in its way, no other
-	}
 }
 
 // openCache gives the cache where it can be trusted and nothing has changed

@@ -2,8 +2,6 @@
 package policyfile
 
 import (
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -148,32 +146,13 @@ func (p *parser) selector(s *policy.Selector, path []any) error {
 	if s.Missing != "" && s.Missing != "match" {
 		return p.doc.Errorf(append(path, "missing"), `missing: want "match", or leave it out, found `+strconv.Quote(s.Missing))
 	}
-	for _, f := range [...]struct {
-		key   string
-		globs []string
-	}{
-		{"engine", s.Engine},
-		{"handler", s.Handler},
-		{"kind", s.Kind},
-		{"namespace", s.Namespace},
-		{"pod", s.Pod},
-		{"container", s.Container},
-		{"image", s.Image},
-		{"digest", s.Digest},
-		{"user", s.User},
-	} {
-		if err := p.globs(f.globs, append(path, f.key)); err != nil {
-			return err
+	for _, l := range s.Lists() {
+		at := append(path, l.Field)
+		if l.Key != "" {
+			at = append(at, l.Key)
 		}
-	}
-	for _, m := range [...]struct {
-		key   string
-		globs map[string][]string
-	}{{"annotation", s.Annotation}, {"label", s.Label}} {
-		for _, key := range slices.Sorted(maps.Keys(m.globs)) {
-			if err := p.globs(m.globs[key], append(path, m.key, key)); err != nil {
-				return err
-			}
+		if err := p.globs(l.Globs, at); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package policyfile
 import (
 	"time"
 
+	"github.com/runward/runward/internal/owner"
 	"github.com/runward/runward/policy"
 )
 
@@ -52,7 +53,7 @@ func (l *loader) keep(set *policy.Set) {
 		return
 	}
 	if b, err := encodeCache(l, guards, set); err == nil {
-		writeCache(l.Cache, b)
+		_ = owner.Keep(l.Cache, b)
 	}
 }
 

@@ -1,13 +1,11 @@
 package realruntime
 
 import (
-	"path/filepath"
+	"errors"
 	"strconv"
 	"time"
 
-	"github.com/runward/runward/internal/config"
 	"github.com/runward/runward/internal/jsondoc"
-	"github.com/runward/runward/internal/owner"
 	"github.com/runward/runward/policy"
 )
 
@@ -15,41 +13,24 @@ import (
 // bytes: runc's are 15 KiB.
 const maxFeatures = 256 << 10
 
-const featuresMagic = "runward features 1"
-
 // Features tells what the runtime at path can do, as its verb features says
-// (features.md of the runtime-spec). Like Version's the answer is kept for as
-// long as the file stays what it is, and it wants one that is root's. A runtime
-// without the verb (crun before 1.9) has none that are known.
+// (features.md of the runtime-spec); see question. It wants a file that is
+// root's. A runtime without the verb (crun before 1.9) has none that are known.
 func Features(path string) policy.Features { return featuresAt(path, time.Now()) }
 
 func featuresAt(path string, now time.Time) policy.Features {
-	unknown := func(why string) policy.Features {
-		return policy.Features{Err: "the real runtime " + path + " does not tell its features: " + why}
-	}
-	key, settled, err := identify(path, now)
+	q := question{verb: "features", dir: "features", magic: "runward features 1", most: maxFeatures, words: 2, read: func(text string) ([]string, error) {
+		if text == "" {
+			return nil, errors.New("it says nothing to the verb features")
+		}
+		f, err := parseFeatures(text)
+		return []string{strconv.FormatBool(f.UserNamespace), strconv.FormatBool(f.IDMap)}, err
+	}}
+	said, err := q.answer(path, now)
 	if err != nil {
-		return unknown(owner.Reason(err))
+		return policy.Features{Err: "the real runtime " + path + " does not tell its features: " + err.Error()}
 	}
-	kept := filepath.Join(config.RunDir, "features", nameOf(path))
-	if said, ok := recall(kept, featuresMagic, key, 2); ok {
-		return policy.Features{UserNamespace: said[0] == "true", IDMap: said[1] == "true"}
-	}
-	text, err := ask(path, "features", maxFeatures, askLimit)
-	if err != nil {
-		return unknown(err.Error())
-	}
-	if text == "" {
-		return unknown("it says nothing to the verb features")
-	}
-	f, err := parseFeatures(text)
-	if err != nil {
-		return unknown(err.Error())
-	}
-	if again, _, err := identify(path, now); settled && err == nil && again == key {
-		remember(kept, featuresMagic, key, strconv.FormatBool(f.UserNamespace), strconv.FormatBool(f.IDMap))
-	}
-	return f
+	return policy.Features{UserNamespace: said[0] == "true", IDMap: said[1] == "true"}
 }
 
 func parseFeatures(text string) (f policy.Features, err error) {

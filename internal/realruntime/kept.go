@@ -1,17 +1,51 @@
 package realruntime
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/runward/runward/internal/config"
 	"github.com/runward/runward/internal/owner"
 )
+
+// A question is what a runtime is asked once for each build of it. That takes a
+// process, so the answer is kept for as long as its file stays what it is.
+type question struct {
+	verb        string                              // what the runtime is called with
+	dir, magic  string                              // where below RunDir answers are kept, and how they begin
+	most, words int                                 // how many bytes of what it says are read, and what they are made into
+	read        func(text string) ([]string, error) // makes as many words of it
+}
+
+// answer gives the words for the runtime at path.
+func (q *question) answer(path string, now time.Time) ([]string, error) {
+	key, settled, err := identify(path, now)
+	if err != nil {
+		return nil, errors.New(owner.Reason(err))
+	}
+	kept := filepath.Join(config.RunDir, q.dir, nameOf(path))
+	if said, ok := recall(kept, q.magic, key, q.words); ok {
+		return said, nil
+	}
+	text, err := ask(path, q.verb, q.most, askLimit)
+	if err != nil {
+		return nil, err
+	}
+	said, err := q.read(text)
+	if err != nil {
+		return nil, err
+	}
+	if again, _, err := identify(path, now); settled && err == nil && again == key {
+		remember(kept, q.magic, key, said...)
+	}
+	return said, nil
+}
 
 // identify tells a program's file from every other, and from what it was. A
 // file that has just been changed could change again and look the same.
@@ -51,22 +85,7 @@ const maxKept = 8 << 10
 
 // remember keeps an answer. It may fail: the next process asks again.
 func remember(file, magic, key string, words ...string) {
-	if os.MkdirAll(filepath.Dir(file), 0o700) != nil || (owner.Dirs{}).Check(filepath.Dir(file)) != nil {
-		return
-	}
-	temp := file + "." + strconv.Itoa(os.Getpid())
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return
-	}
-	_, err = f.WriteString(magic + "\n" + key + "\n" + strings.Join(words, "\n") + "\n")
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(temp, file)
-	}
-	if err != nil {
-		_ = os.Remove(temp) // the next process of this pid would find it in its way, no other
+	if os.MkdirAll(filepath.Dir(file), 0o700) == nil {
+		_ = owner.Keep(file, []byte(magic+"\n"+key+"\n"+strings.Join(words, "\n")+"\n"))
 	}
 }

@@ -1,46 +1,33 @@
 package realruntime
 
 import (
-	"path/filepath"
+	"errors"
 	"strings"
 	"time"
 
-	"github.com/runward/runward/internal/config"
-	"github.com/runward/runward/internal/owner"
 	"github.com/runward/runward/policy"
 )
 
 // maxVersion is how much of what it says is read, in bytes.
 const maxVersion = 4 << 10
 
-const versionMagic = "runward version 1"
-
-// Version tells what the runtime at path says of itself. That takes a process
-// of it, so the answer is kept for as long as its file stays what it is. Who
+// Version tells what the runtime at path says of itself; see question. Who
 // calls must know that the file is root's: see Safe.
 func Version(path string) policy.RuntimeVersion { return versionAt(path, time.Now()) }
 
 func versionAt(path string, now time.Time) policy.RuntimeVersion {
-	key, settled, err := identify(path, now)
-	if err != nil {
-		return policy.RuntimeVersion{Err: owner.Reason(err)}
-	}
-	kept := filepath.Join(config.RunDir, "versions", nameOf(path))
-	if said, ok := recall(kept, versionMagic, key, 3); ok {
-		return policy.RuntimeVersion{Name: said[0], Version: said[1], Build: said[2]}
-	}
-	text, err := ask(path, "--version", maxVersion, askLimit)
+	q := question{verb: "--version", dir: "versions", magic: "runward version 1", most: maxVersion, words: 3, read: func(text string) ([]string, error) {
+		v, ok := parseVersion(text)
+		if !ok {
+			return nil, errors.New("it does not say one that runward knows how to read")
+		}
+		return []string{v.Name, v.Version, v.Build}, nil
+	}}
+	said, err := q.answer(path, now)
 	if err != nil {
 		return policy.RuntimeVersion{Err: err.Error()}
 	}
-	v, ok := parseVersion(text)
-	if !ok {
-		return policy.RuntimeVersion{Err: "it does not say one that runward knows how to read"}
-	}
-	if again, _, err := identify(path, now); settled && err == nil && again == key {
-		remember(kept, versionMagic, key, v.Name, v.Version, v.Build)
-	}
-	return v
+	return policy.RuntimeVersion{Name: said[0], Version: said[1], Build: said[2]}
 }
 
 // parseVersion reads "runc version 1.1.5+ds1" and, on a later line, "commit:
