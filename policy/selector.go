@@ -54,8 +54,15 @@ type SelectorList struct {
 // keys sorted; an empty one matches everything.
 func (s *Selector) Lists() []SelectorList {
 	all := []SelectorList{
-		{"engine", "", s.Engine}, {"handler", "", s.Handler}, {"kind", "", s.Kind}, {"namespace", "", s.Namespace},
-		{"pod", "", s.Pod}, {"container", "", s.Container}, {"image", "", s.Image}, {"digest", "", s.Digest}, {"user", "", s.User},
+		{"engine", "", s.Engine},
+		{"handler", "", s.Handler},
+		{"kind", "", s.Kind},
+		{"namespace", "", s.Namespace},
+		{"pod", "", s.Pod},
+		{"container", "", s.Container},
+		{"image", "", s.Image},
+		{"digest", "", s.Digest},
+		{"user", "", s.User},
 	}
 	for _, table := range [...]struct {
 		field string

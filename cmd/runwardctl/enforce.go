@@ -16,7 +16,6 @@ import (
 	"github.com/runward/runward/internal/display"
 	"github.com/runward/runward/internal/engine"
 	"github.com/runward/runward/internal/owner"
-	"github.com/runward/runward/internal/receipts"
 	"github.com/runward/runward/internal/replay"
 	"github.com/runward/runward/internal/tomlformat"
 	"github.com/runward/runward/policy"
@@ -44,7 +43,7 @@ error.`,
 		Args:    args(0, 0, "no arguments"),
 		RunE:    func(*cobra.Command, []string) error { return a.runEnforce(f) },
 	}
-	cmd.Flags().StringVar(&f.since, "since", "7d", "receipts since this `time`: 90m, 24h, 7d, 2006-01-02 or 2006-01-02T15:04:05Z")
+	sinceFlag(cmd, &f.since, "7d", "receipts since")
 	cmd.Flags().BoolVar(&f.yes, "yes", false, "do not ask")
 	cmd.Flags().BoolVar(&f.dry, "dry-run", false, "show, and change nothing")
 	return cmd
@@ -71,9 +70,9 @@ type counts struct {
 }
 
 func (a *app) runEnforce(f enforceFlags) error {
-	since, err := receipts.ParseSince(f.since, time.Now())
+	since, err := parseSince(f.since)
 	if err != nil {
-		return usage("--since: "+err.Error(), "")
+		return err
 	}
 	cfg, err := config.Load()
 	if err != nil {

@@ -42,7 +42,7 @@ func (a *app) receiptsList() *cobra.Command {
 		RunE: func(*cobra.Command, []string) error { return a.runReceiptsList(f) },
 	}
 	cmd.Flags().StringVar(&f.verdict, "verdict", "", "only this `verdict`: allow, rewrite or deny")
-	cmd.Flags().StringVar(&f.since, "since", "", "only since this `time`: 90m, 24h, 7d, 2006-01-02 or 2006-01-02T15:04:05Z")
+	sinceFlag(cmd, &f.since, "", "only since")
 	cmd.Flags().StringVar(&f.container, "container", "", "only containers whose `id` begins so")
 	cmd.Flags().IntVarP(&f.newest, "newest", "n", 0, "only the newest `count`")
 	return cmd
@@ -54,8 +54,8 @@ func (a *app) runReceiptsList(f listFlags) error {
 	if filter.Verdict, err = receipts.ParseVerdict(f.verdict); err != nil {
 		return usage("--verdict: "+err.Error(), "")
 	}
-	if filter.Since, err = receipts.ParseSince(f.since, time.Now()); err != nil {
-		return usage("--since: "+err.Error(), "")
+	if filter.Since, err = parseSince(f.since); err != nil {
+		return err
 	}
 	if f.newest < 0 {
 		return usage("-n: want a number of receipts, or 0 for all", "")
@@ -183,4 +183,17 @@ func openReceipts() (path string, inputs []journal.Input, head *audit.Head, done
 		return path, nil, nil, nil, configuration(err)
 	}
 	return path, inputs, head, done, nil
+}
+
+// sinceFlag is --since of what reads receipts.
+func sinceFlag(cmd *cobra.Command, since *string, usual, what string) {
+	cmd.Flags().StringVar(since, "since", usual, what+" this `time`: 90m, 24h, 7d, 2006-01-02 or 2006-01-02T15:04:05Z")
+}
+
+func parseSince(since string) (time.Time, error) {
+	at, err := receipts.ParseSince(since, time.Now())
+	if err != nil {
+		return at, usage("--since: "+err.Error(), "")
+	}
+	return at, nil
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/runward/runward/internal/audit/journal"
 	"github.com/runward/runward/internal/config"
 	"github.com/runward/runward/internal/ledger"
-	"github.com/runward/runward/internal/receipts"
 	"github.com/runward/runward/internal/replay"
 	"github.com/runward/runward/policy"
 	"github.com/runward/runward/policy/rules"
@@ -53,16 +52,16 @@ refused, or cannot be judged; 2 policies, receipts or ledger cannot be read.`,
 	}
 	cmd.Flags().StringArrayVar(&f.policies, "policy", nil, "judge by this `file`, directory or profile instead of the node's policies (repeatable)")
 	cmd.Flags().StringArrayVar(&f.states, "state", nil, "look also into this state `directory` of a runtime, its --root (repeatable)")
-	cmd.Flags().StringVar(&f.since, "since", "7d", "receipts since this `time`: 90m, 24h, 7d, 2006-01-02 or 2006-01-02T15:04:05Z")
+	sinceFlag(cmd, &f.since, "7d", "receipts since")
 	cmd.Flags().BoolVar(&f.running, "running", false, "leave out the receipts of containers that run no more")
 	cmd.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "show what was found of each container")
 	return cmd
 }
 
 func (a *app) runReplay(f replayFlags) error {
-	since, err := receipts.ParseSince(f.since, time.Now())
+	since, err := parseSince(f.since)
 	if err != nil {
-		return usage("--since: "+err.Error(), "")
+		return err
 	}
 	cfg, err := config.Load()
 	if err != nil {

@@ -24,6 +24,14 @@ func (p *Printer) JSON(v any) error {
 
 func escape(text string) string {
 	bad := func(r rune) bool { return r > utf8.RuneSelf-2 && harmful(r) }
+	return escaped(text, bad, func(r rune) string {
+		r -= 0x10000 // two halves, RFC 8259 section 7
+		return `\u` + hex(int64(0xd800+r>>10), 4) + `\u` + hex(int64(0xdc00+r&0x3ff), 4)
+	})
+}
+
+// escaped spells what is bad as \uXXXX, and what does not fit there as large does.
+func escaped(text string, bad func(rune) bool, large func(rune) string) string {
 	if !strings.ContainsFunc(text, bad) {
 		return text
 	}
@@ -35,8 +43,7 @@ func escape(text string) string {
 		case r < 0x10000:
 			b.WriteString(`\u` + hex(int64(r), 4))
 		default:
-			r -= 0x10000 // two halves, RFC 8259 section 7
-			b.WriteString(`\u` + hex(int64(0xd800+r>>10), 4) + `\u` + hex(int64(0xdc00+r&0x3ff), 4))
+			b.WriteString(large(r))
 		}
 	}
 	return b.String()

@@ -83,19 +83,5 @@ func yamlNode(d *json.Decoder) (*yaml.Node, error) {
 // double quotes alone.
 func escapeYAML(text string) string {
 	bad := func(r rune) bool { return r != '\n' && harmful(r) }
-	if !strings.ContainsFunc(text, bad) {
-		return text
-	}
-	var b strings.Builder
-	for _, r := range text {
-		switch {
-		case !bad(r):
-			b.WriteRune(r)
-		case r < 0x10000:
-			b.WriteString(`\u` + hex(int64(r), 4))
-		default:
-			b.WriteString(`\U` + hex(int64(r), 8))
-		}
-	}
-	return b.String()
+	return escaped(text, bad, func(r rune) string { return `\U` + hex(int64(r), 8) })
 }

@@ -66,16 +66,12 @@ func readContainerd(main string, read func(string) (*Content, error), glob func(
 		if slices.Contains(c.files, path) {
 			continue
 		}
-		content, err := read(path)
+		doc, err := readTOML(path, read)
 		if err != nil {
 			return nil, err
 		}
-		if content == nil {
+		if doc == nil {
 			continue
-		}
-		doc, err := tomlfile.Parse(path, []byte(content.Text))
-		if err != nil {
-			return nil, err
 		}
 		if err := c.add(doc); err != nil {
 			return nil, err
@@ -132,36 +128,6 @@ func (c *criConfig) add(doc *tomlfile.Doc) error {
 		c.section = merged(c.section, section)
 	}
 	return nil
-}
-
-// merged is base with the values of over, tables in tables.
-func merged(base, over map[string]any) map[string]any {
-	out := map[string]any{}
-	for k, v := range base {
-		out[k] = v
-	}
-	for k, v := range over {
-		table, ok := v.(map[string]any)
-		old, was := out[k].(map[string]any)
-		if ok && was {
-			v = merged(old, table)
-		}
-		out[k] = v
-	}
-	return out
-}
-
-// table gives the table at keys, and makes those that are missing.
-func table(root map[string]any, keys ...string) map[string]any {
-	for _, key := range keys {
-		next, ok := root[key].(map[string]any)
-		if !ok {
-			next = map[string]any{}
-			root[key] = next
-		}
-		root = next
-	}
-	return root
 }
 
 // globs finds files of the system by a pattern; own is left out.
@@ -325,17 +291,6 @@ func containerdFront(v *view, c *criConfig, existing, runtimes map[string]any) e
 		runtimes[name] = handler
 	}
 	return nil
-}
-
-func deepCopy(t map[string]any) map[string]any {
-	out := map[string]any{}
-	for k, v := range t {
-		if inner, ok := v.(map[string]any); ok {
-			v = deepCopy(inner)
-		}
-		out[k] = v
-	}
-	return out
 }
 
 // dropIn is the text of a file that is all runward's.

@@ -24,20 +24,11 @@ func crioDropIn(main string) string { return filepath.Join(main+".d", "99-runwar
 func readCRIO(sys *System, main string, read func(string) (*Content, error)) (map[string]any, []string, error) {
 	runtime := map[string]any{}
 	handlers := map[string]any{}
-	var files []string
-	for _, path := range append([]string{main}, sys.globs("")(filepath.Join(main+".d", "*"))...) {
-		c, err := read(path)
-		if err != nil {
-			return nil, nil, err
-		}
-		if c == nil {
-			continue
-		}
-		doc, err := tomlfile.Parse(path, []byte(c.Text))
-		if err != nil {
-			return nil, nil, err
-		}
-		files = append(files, path)
+	docs, files, err := readTOMLs(append([]string{main}, sys.globs("")(filepath.Join(main+".d", "*"))...), read)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, doc := range docs {
 		own, _ := at(doc.Root, "crio", "runtime").(map[string]any)
 		for k, v := range own {
 			runtime[k] = v

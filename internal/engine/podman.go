@@ -4,8 +4,6 @@ import (
 	"errors"
 	"path/filepath"
 	"slices"
-
-	"github.com/runward/runward/internal/tomlfile"
 )
 
 func podmanEngine() *Engine {
@@ -43,20 +41,11 @@ func readPodman(sys *System, main string, read func(string) (*Content, error)) (
 	paths := []string{"/usr/share/containers/containers.conf", main}
 	paths = append(paths, sys.globs("")(filepath.Join(main+".d", "*.conf"))...)
 	engine := map[string]any{}
-	var files []string
-	for _, path := range paths {
-		c, err := read(path)
-		if err != nil {
-			return nil, nil, err
-		}
-		if c == nil {
-			continue
-		}
-		doc, err := tomlfile.Parse(path, []byte(c.Text))
-		if err != nil {
-			return nil, nil, err
-		}
-		files = append(files, path)
+	docs, files, err := readTOMLs(paths, read)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, doc := range docs {
 		if own, ok := doc.Root["engine"].(map[string]any); ok {
 			engine = merged(engine, own)
 		}

@@ -158,15 +158,3 @@ func SetMode(file, text, mode string) (string, error) {
 	}
 	return "", doc.Errorf([]any{"mode"}, "the mode cannot be replaced: do it by hand")
 }
-
-// at returns what keys lead to; nil: nothing.
-func at(v any, keys ...string) any {
-	for _, key := range keys {
-		table, ok := v.(map[string]any)
-		if !ok {
-			return nil
-		}
-		v = table[key]
-	}
-	return v
-}

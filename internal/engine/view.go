@@ -178,13 +178,7 @@ func (v *view) runtimeBehind(name string) string {
 }
 
 // toml reads a file of TOML; nil: it is not there.
-func (v *view) toml(path string) (*tomlfile.Doc, error) {
-	c, err := v.read(path)
-	if err != nil || c == nil {
-		return nil, err
-	}
-	return tomlfile.Parse(path, []byte(c.Text))
-}
+func (v *view) toml(path string) (*tomlfile.Doc, error) { return readTOML(path, v.read) }
 
 // settle leaves files as they are that have all of runward's part already, if
 // perhaps at another place: nothing is moved for its own sake.

@@ -74,7 +74,9 @@ func addHostNamespaces(t *testing.T, tree *policytest.Tree, types []specs.LinuxN
 	}
 }
 
-func golden(t *testing.T, dir string, sets []policy.Set, table *strings.Builder) {
+// captured reads a captured config.json and what its engine and node were.
+func captured(t *testing.T, dir string) ([]byte, *policy.Spec, *policy.Facts) {
+	t.Helper()
 	raw, err := os.ReadFile(filepath.Join(dir, "config.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -97,6 +99,11 @@ func golden(t *testing.T, dir string, sets []policy.Set, table *strings.Builder)
 	}
 	addHostNamespaces(t, tree, hostNamespaces[filepath.ToSlash(dir)], spec.View())
 	facts.Rootless = filepath.Base(dir) == "rootless"
+	return raw, spec, facts
+}
+
+func golden(t *testing.T, dir string, sets []policy.Set, table *strings.Builder) {
+	_, spec, facts := captured(t, dir)
 	got := &bytes.Buffer{}
 	fmt.Fprintf(table, "| `%s`", filepath.ToSlash(dir))
 	fmt.Fprintf(got, "engine %s\n", describeIdentity(facts))

@@ -3,7 +3,6 @@ package specs_test
 import (
 	"bytes"
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,7 +12,6 @@ import (
 	"github.com/runward/runward/internal/jsondoc"
 	"github.com/runward/runward/internal/patch"
 	"github.com/runward/runward/internal/policyfile"
-	"github.com/runward/runward/internal/policytest"
 	"github.com/runward/runward/policy"
 	"github.com/runward/runward/policy/rules"
 )
@@ -90,31 +88,10 @@ func mutate(t *testing.T, set policy.Set, dir string) (used []int, ok bool) {
 	return used, true
 }
 
-// capture reads a captured config.json and what its engine and node were.
+// capture is captured on a node with AppArmor.
 func capture(t *testing.T, dir string) ([]byte, *policy.Facts) {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join(dir, "config.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(filepath.Join(dir, "facts.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	spec, err := policy.ParseSpec(raw)
-	if err != nil {
-		t.Fatal(err)
-	}
-	call, err := policytest.ParseCall(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	facts, tree, err := policytest.CallFacts(call, spec.View())
-	if err != nil {
-		t.Fatal(err)
-	}
-	addHostNamespaces(t, tree, hostNamespaces[filepath.ToSlash(dir)], spec.View())
-	facts.Rootless = filepath.Base(dir) == "rootless"
+	raw, _, facts := captured(t, dir)
 	facts.AppArmor = policy.AppArmor{Enabled: true, Profiles: func() []string {
 		return []string{"cri-containerd.apparmor.d", "containers-default-0.50.1", "docker-default", "site-web"}
 	}}

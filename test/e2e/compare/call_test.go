@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/runward/runward/test/e2e/lab"
 )
 
 // A call is one command line, with what it runs under.
@@ -61,22 +63,15 @@ func (r *running) signal(sig os.Signal) {
 // opens waits until the call's process has one of the files open.
 func (r *running) opens(names ...string) {
 	r.s.Helper()
-	poll := time.NewTicker(2 * time.Millisecond)
-	defer poll.Stop()
-	for end := time.After(20 * time.Second); ; {
+	if !lab.Within(20*time.Second, 2*time.Millisecond, func() bool {
 		fds, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", r.cmd.Process.Pid))
 		must(r.s, err)
-		for _, fd := range fds {
+		return slices.ContainsFunc(fds, func(fd string) bool {
 			target, _ := os.Readlink(fd) // it may be closed by now
-			if slices.ContainsFunc(names, func(name string) bool { return strings.Contains(target, name) }) {
-				return
-			}
-		}
-		select {
-		case <-poll.C:
-		case <-end:
-			r.s.Fatalf("%v never opened %v", r.cmd.Args, names)
-		}
+			return slices.ContainsFunc(names, func(name string) bool { return strings.Contains(target, name) })
+		})
+	}) {
+		r.s.Fatalf("%v never opened %v", r.cmd.Args, names)
 	}
 }
 

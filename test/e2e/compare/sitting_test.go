@@ -104,18 +104,12 @@ func (s *sitting) raw(config string) {
 // until waits for a container to be in a state.
 func (s *sitting) until(status string) {
 	s.Helper()
-	poll := time.NewTicker(5 * time.Millisecond)
-	defer poll.Stop()
-	for end := time.After(20 * time.Second); ; {
-		r := s.plainly("state", s.id)
-		if strings.Contains(r.Stdout, `"status": "`+status+`"`) {
-			return
-		}
-		select {
-		case <-poll.C:
-		case <-end:
-			s.Fatalf("%s is not %s: %s%s", s.id, status, r.Stdout, r.Stderr)
-		}
+	var r lab.Result
+	if !lab.Within(20*time.Second, 5*time.Millisecond, func() bool {
+		r = s.plainly("state", s.id)
+		return strings.Contains(r.Stdout, `"status": "`+status+`"`)
+	}) {
+		s.Fatalf("%s is not %s: %s%s", s.id, status, r.Stdout, r.Stderr)
 	}
 }
 
@@ -162,18 +156,13 @@ func (s *sitting) last() *step { return s.steps[len(s.steps)-1] }
 // printed waits until what a call has started has printed a text n times.
 func (s *sitting) printed(call int, text string, n int) {
 	s.Helper()
-	poll := time.NewTicker(2 * time.Millisecond)
-	defer poll.Stop()
-	for end := time.After(20 * time.Second); ; {
-		raw, err := os.ReadFile(filepath.Join(s.out, fmt.Sprintf("%d.stdout", call)))
+	var raw []byte
+	if !lab.Within(20*time.Second, 2*time.Millisecond, func() bool {
+		var err error
+		raw, err = os.ReadFile(filepath.Join(s.out, fmt.Sprintf("%d.stdout", call)))
 		must(s, err)
-		if strings.Count(string(raw), text) >= n {
-			return
-		}
-		select {
-		case <-poll.C:
-		case <-end:
-			s.Fatalf("what was started printed %q fewer than %d times: %q", text, n, raw)
-		}
+		return strings.Count(string(raw), text) >= n
+	}) {
+		s.Fatalf("what was started printed %q fewer than %d times: %q", text, n, raw)
 	}
 }

@@ -129,21 +129,7 @@ func (d *Daemon) start() {
 	ended := make(chan error, 1)
 	go func() { ended <- command.Wait() }()
 	d.process, d.ended = command.Process, ended
-	poll := time.NewTicker(20 * time.Millisecond)
-	defer poll.Stop()
-	for end := time.After(30 * time.Second); ; {
-		if d.try("version").Code == 0 {
-			return
-		}
-		select {
-		case <-poll.C:
-		case <-ended:
-			ended <- nil
-			d.t.Fatalf("containerd ended at once:\n%s", d.logged())
-		case <-end:
-			d.t.Fatalf("containerd does not answer on %s:\n%s", d.Socket, d.logged())
-		}
-	}
+	answers(d.t, "containerd", d.Log, 30*time.Second, ended, func() bool { return d.try("version").Code == 0 })
 }
 
 // Restart ends the daemon, and not what it runs, and starts it again.
@@ -260,14 +246,6 @@ func (d *Daemon) Command(args ...string) *exec.Cmd {
 // Task is the bundle of one of ctr's running containers.
 func (d *Daemon) Task(id string) string {
 	return filepath.Join(d.dir, "state/io.containerd.runtime.v2.task", d.Namespace, id)
-}
-
-func (d *Daemon) logged() string {
-	raw, err := os.ReadFile(d.Log)
-	if err != nil {
-		return err.Error()
-	}
-	return string(raw)
 }
 
 // SystemContainerd is the node's own containerd, started by systemd, with the

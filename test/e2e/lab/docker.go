@@ -80,20 +80,7 @@ func startDocker(t testing.TB, daemon string, options ...string) *Engine {
 		_ = log.Close()
 		removeCgroup(t, d.group)
 	})
-	poll := time.NewTicker(50 * time.Millisecond)
-	defer poll.Stop()
-	for end := time.After(time.Minute); d.Try("version").Code != 0; {
-		select {
-		case <-poll.C:
-		case <-ended:
-			ended <- nil
-			said, _ := os.ReadFile(log.Name())
-			t.Fatalf("dockerd ended at once:\n%s", said)
-		case <-end:
-			said, _ := os.ReadFile(log.Name())
-			t.Fatalf("dockerd does not answer:\n%s", said)
-		}
-	}
+	answers(t, "dockerd", log.Name(), time.Minute, ended, func() bool { return d.Try("version").Code == 0 })
 	d.Try("load", "--quiet", "--input", ImageArchive(t, filepath.Join(d.dir, "images"))).want(t, "docker load")
 	return d
 }

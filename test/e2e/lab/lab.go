@@ -78,18 +78,53 @@ func (r Result) want(t testing.TB, command ...string) string {
 	return r.Stdout
 }
 
-// Await waits, for at most 30 s, until it is so.
-func Await(t testing.TB, what string, is func() bool) {
-	t.Helper()
-	poll := time.NewTicker(20 * time.Millisecond)
+// Within asks again and again, and tells whether it became so in time.
+func Within(limit, every time.Duration, is func() bool) bool {
+	poll := time.NewTicker(every)
 	defer poll.Stop()
-	for end := time.After(30 * time.Second); !is(); {
+	for end := time.After(limit); !is(); {
 		select {
 		case <-poll.C:
 		case <-end:
-			t.Fatalf("after 30 s not yet: %s", what)
+			return false
 		}
 	}
+	return true
+}
+
+// Await waits, for at most 30 s, until it is so.
+func Await(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	if !Within(30*time.Second, 20*time.Millisecond, is) {
+		t.Fatalf("after 30 s not yet: %s", what)
+	}
+}
+
+// answers waits until a daemon answers, and fails with its log where it does not
+// in time, or ends instead.
+func answers(t testing.TB, name, log string, limit time.Duration, ended chan error, is func() bool) {
+	t.Helper()
+	gone := false
+	became := Within(limit, 20*time.Millisecond, func() bool {
+		select {
+		case err := <-ended:
+			ended <- err // for who stops it
+			gone = true
+		default:
+		}
+		return gone || is()
+	})
+	if became && !gone {
+		return
+	}
+	said, err := os.ReadFile(log)
+	if err != nil {
+		said = []byte(err.Error())
+	}
+	if gone {
+		t.Fatalf("%s ended at once:\n%s", name, said)
+	}
+	t.Fatalf("%s does not answer:\n%s", name, said)
 }
 
 // Tool returns the absolute path of a program that the tests need.
@@ -182,21 +217,13 @@ func removeCgroup(t testing.TB, name string) {
 
 // rmdir waits, for at most 5 s, until the last process of a cgroup has left it: an engine reports a
 // container's end before its monitor has ended.
-func rmdir(group string) error {
-	poll := time.NewTicker(10 * time.Millisecond)
-	defer poll.Stop()
-	for end := time.After(5 * time.Second); ; {
-		err := syscall.Rmdir(group)
-		if errors.Is(err, syscall.ENOENT) {
-			return nil
-		}
-		if !errors.Is(err, syscall.EBUSY) {
-			return err
-		}
-		select {
-		case <-poll.C:
-		case <-end:
-			return err
-		}
+func rmdir(group string) (err error) {
+	Within(5*time.Second, 10*time.Millisecond, func() bool {
+		err = syscall.Rmdir(group)
+		return !errors.Is(err, syscall.EBUSY)
+	})
+	if errors.Is(err, syscall.ENOENT) {
+		return nil
 	}
+	return err
 }

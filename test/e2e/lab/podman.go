@@ -139,27 +139,20 @@ func (p *NodePodman) Try(command ...string) Result {
 // removed meanwhile.
 func gone(t testing.TB, dir string) {
 	t.Helper()
-	poll := time.NewTicker(20 * time.Millisecond)
-	defer poll.Stop()
-	for end := time.After(time.Minute); ; {
+	left := ""
+	if !Within(time.Minute, 20*time.Millisecond, func() bool {
 		files, err := filepath.Glob("/proc/[0-9]*/cmdline")
 		if err != nil {
 			t.Fatal(err)
 		}
-		left := ""
+		left = ""
 		for _, file := range files {
 			if line, err := os.ReadFile(file); err == nil && strings.Contains(string(line), dir+"/") { // else it ended meanwhile
 				left = strings.ReplaceAll(string(line), "\x00", " ")
 			}
 		}
-		if left == "" {
-			return
-		}
-		select {
-		case <-poll.C:
-		case <-end:
-			t.Errorf("still there after a minute: %s", left)
-			return
-		}
+		return left == ""
+	}) {
+		t.Errorf("still there after a minute: %s", left)
 	}
 }
