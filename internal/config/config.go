@@ -129,7 +129,9 @@ func Parse(file string, text []byte) (*Config, error) {
 	if err != nil {
 		return c, err
 	}
-	if err := doc.Decode(doc.Root, nil, c); err != nil {
+	// The monitor reads its own table: what it takes to decode that, every
+	// container would pay for.
+	if err := doc.Decode(doc.Root, nil, c, "monitor"); err != nil {
 		part := Default()
 		if table, ok := doc.Root["runtime"].(map[string]any); ok {
 			_ = doc.Decode(table, []any{"runtime"}, &part.Runtime) // err already says what is wrong
@@ -203,6 +205,9 @@ func LedgerDir() string { return filepath.Join(RunDir, "ledger") }
 
 // Wrapper is runward, as it is installed.
 func Wrapper() string { return filepath.Join(BinDir, "runward") }
+
+// MonitorSocket is where the node's monitor listens.
+func MonitorSocket() string { return filepath.Join(RunDir, "monitor.sock") }
 
 // RulesProgram is the wrapper with custom rules: the same program, with what
 // evaluates them.

@@ -1,0 +1,102 @@
+package monitor
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// An Alert is something about a container, or the node, that is not as it
+// should be. It holds until what raised it says otherwise.
+type Alert struct {
+	Name      string            `json:"name"` // as attest.capabilities.effective or memory.high
+	Severity  string            `json:"severity"`
+	Container string            `json:"container,omitempty"` // id; empty: the node
+	Root      string            `json:"root,omitempty"`
+	Namespace string            `json:"namespace,omitempty"`
+	Pod       string            `json:"pod,omitempty"`
+	Message   string            `json:"message"`
+	Got       string            `json:"got,omitempty"`
+	Want      string            `json:"want,omitempty"`
+	Details   map[string]string `json:"details,omitempty"`
+	First     time.Time         `json:"first"`
+	Last      time.Time         `json:"last"`
+	Count     int               `json:"count"`
+}
+
+type alertKey struct {
+	container key // empty: the node
+	name      string
+	about     string // what on a node: a file, a process; empty: there is one at most
+}
+
+// alertsMost bounds the alerts that hold at one time: a node that has so many
+// has one problem, which those already say.
+const alertsMost = 10_000
+
+// alerts are those that hold. They are guarded by the Daemon's lock.
+type alerts struct {
+	held    map[alertKey]*Alert
+	dropped uint64 // for which there was no room
+}
+
+// raise keeps the alert and tells whether it is new: it did not hold before, or
+// says something else now.
+func (a *alerts) raise(k alertKey, alert Alert, now time.Time) bool {
+	old, ok := a.held[k]
+	if ok {
+		old.Last = now
+		old.Count++
+		if old.Message == alert.Message && old.Got == alert.Got && old.Severity == alert.Severity {
+			return false
+		}
+		old.Message, old.Got, old.Want, old.Severity, old.Details = alert.Message, alert.Got, alert.Want, alert.Severity, alert.Details
+		return true
+	}
+	if len(a.held) >= alertsMost {
+		a.dropped++
+		return false
+	}
+	if a.held == nil {
+		a.held = map[alertKey]*Alert{}
+	}
+	alert.First, alert.Last, alert.Count = now, now, 1
+	a.held[k] = &alert
+	return true
+}
+
+// clear ends an alert, and tells which it was.
+func (a *alerts) clear(k alertKey) (Alert, bool) {
+	old, ok := a.held[k]
+	if !ok {
+		return Alert{}, false
+	}
+	delete(a.held, k)
+	return *old, true
+}
+
+// of returns the keys of a container's alerts.
+func (a *alerts) of(c key) (keys []alertKey) {
+	for k := range a.held {
+		if k.container == c {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+// list returns all, the worst and newest first.
+func (a *alerts) list() []Alert {
+	all := make([]Alert, 0, len(a.held))
+	for _, alert := range a.held {
+		all = append(all, *alert)
+	}
+	slices.SortFunc(all, func(a, b Alert) int {
+		return cmp.Or(-cmp.Compare(rank(a.Severity), rank(b.Severity)), b.Last.Compare(a.Last), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Container, b.Container), cmp.Compare(a.Message, b.Message))
+	})
+	return all
+}
+
+func rank(severity string) int {
+	return slices.Index([]string{"info", "warning", "critical"}, severity)
+}

@@ -1,0 +1,101 @@
+// Package settings reads what runward.toml has for the monitor: its table
+// [monitor]. The wrapper, which every container pays for, does not decode it.
+package settings
+
+import (
+	"errors"
+	"io/fs"
+	"net/netip"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/runward/runward/internal/config"
+	"github.com/runward/runward/internal/owner"
+	"github.com/runward/runward/internal/tomlfile"
+)
+
+// Monitor is the table [monitor].
+type Monitor struct {
+	Group          string   `toml:"group" doc:"group whose members may open the daemon's socket, besides root; what they may do there is up to the roles"`
+	Viewers        []string `toml:"viewers" doc:"users, or groups as @name, that may look"`
+	Operators      []string `toml:"operators" doc:"users, or groups as @name, that may also attest, freeze, quarantine and release"`
+	Administrators []string `toml:"administrators" doc:"users, or groups as @name, that may also kill; root always may"`
+
+	AttestEvery string `toml:"attest_every" doc:"how often a running container is compared with its decision, beside at its start and after each update: a duration of at least 1s, as in 90s, 5m or 1h"`
+	Lifecycle   bool   `toml:"lifecycle" doc:"record when containers are created, started and stopped"`
+	Metrics     string `toml:"metrics" doc:"loopback address and port for Prometheus, as in 127.0.0.1:9569; empty: only on the socket, at /metrics"`
+
+	AnswersPerMinute int64 `toml:"answers_per_minute" doc:"how many containers policy may freeze, kill or cut off within a minute on this node; what is over it is an alert alone, so that a rule that is wrong cannot take the node down; 0: none"`
+}
+
+// Default is what holds without a file.
+func Default() *Monitor {
+	return &Monitor{AttestEvery: "5m", Lifecycle: true, AnswersPerMinute: 10}
+}
+
+// Load reads the node's runward.toml.
+func Load() (*Monitor, error) {
+	file := config.File()
+	text, err := owner.Read(file, 1<<20)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Default(), nil
+	}
+	if err != nil {
+		return nil, errors.New(file + " cannot be read: " + owner.Reason(err) + "; correct that, or remove it")
+	}
+	if err := (owner.Dirs{}).Check(filepath.Dir(file)); err != nil {
+		return nil, err
+	}
+	return Parse(file, text)
+}
+
+// Parse reads the settings in a text of runward.toml; file stands in messages.
+func Parse(file string, text []byte) (*Monitor, error) {
+	doc, err := tomlfile.Parse(file, text)
+	if err != nil {
+		return nil, err
+	}
+	m := Default()
+	value, ok := doc.Root["monitor"]
+	if !ok {
+		return m, nil
+	}
+	table, ok := value.(map[string]any)
+	if !ok {
+		return nil, doc.Errorf([]any{"monitor"}, "monitor: want a table, [monitor]")
+	}
+	if err := doc.Decode(table, []any{"monitor"}, m); err != nil {
+		return nil, err
+	}
+	return m, m.check(doc)
+}
+
+func (m *Monitor) check(doc *tomlfile.Doc) error {
+	fail := func(key, want, got string) error {
+		return doc.Errorf([]any{"monitor", key}, key+": want "+want+", found "+strconv.Quote(got))
+	}
+	if every, err := time.ParseDuration(m.AttestEvery); err != nil || every < time.Second {
+		return fail("attest_every", "a duration of at least 1s, as in 90s, 5m or 1h", m.AttestEvery)
+	}
+	if m.AnswersPerMinute < 0 {
+		return fail("answers_per_minute", "0 or more", strconv.FormatInt(m.AnswersPerMinute, 10))
+	}
+	if m.Metrics == "" {
+		return nil
+	}
+	// Nothing of the node's is told to others without somebody who asks who they are.
+	if at, err := netip.ParseAddrPort(m.Metrics); err != nil || !at.Addr().IsLoopback() {
+		return fail("metrics", "a loopback address and port, as in 127.0.0.1:9569", m.Metrics)
+	}
+	return nil
+}
+
+// Every is AttestEvery.
+func (m *Monitor) Every() time.Duration {
+	d, err := time.ParseDuration(m.AttestEvery)
+	if err != nil || d < time.Second {
+		return 5 * time.Minute // of a Monitor that was not parsed
+	}
+	return d
+}
