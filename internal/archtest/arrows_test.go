@@ -32,7 +32,8 @@ var arrows = []struct {
 	// What stands on the policy's types.
 	{"internal/host", []string{"policy", "internal/oci", "internal/owner", "internal/jsondoc"}},
 	{"internal/audit", []string{"policy", "internal/patch", "internal/jsondoc", "internal/owner"}},
-	{"internal/audit/journal", []string{"policy", "internal/audit", "internal/jsondoc", "internal/owner"}},
+	{"internal/audit/event", []string{"policy", "internal/audit"}},
+	{"internal/audit/journal", []string{"policy", "internal/audit", "internal/audit/event", "internal/jsondoc", "internal/owner"}},
 	{"internal/ledger", []string{"policy", "internal/jsondoc", "internal/owner", "internal/audit", "internal/state"}},
 	{"internal/state", []string{"policy", "internal/jsondoc", "internal/oci", "internal/owner"}},
 	{"internal/policyfile", []string{"policy", "policy/profiles", "internal/tomlfile", "internal/owner", "internal/nearest"}},

@@ -1,6 +1,10 @@
 package audit
 
 import (
+	"bytes"
+	"errors"
+	"path/filepath"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -52,23 +56,82 @@ func Append(cfg Config, r *Receipt) error {
 	if r.ID == "" {
 		r.ID = NewID(r.Time)
 	}
-	body := bounded(r) // before the lock: others wait for it
+	link, gap, err := AppendBody(cfg, bounded(r))
+	if err != nil {
+		return err
+	}
+	r.Gap, r.Seq, r.Prev, r.Hash = gap, link.Seq, link.Prev, link.Hash
+	return nil
+}
 
+// MaxBody bounds the body of a record.
+const MaxBody = MaxBytes - sealMax
+
+// AppendBody links a record of any kind to the one before and writes it as one
+// line. The body is a JSON object on one line, without its closing brace and
+// without gap, seq, prev and hash, of at most MaxBody bytes. Errors as of Append.
+func AppendBody(cfg Config, body []byte) (Link, *Gap, error) {
+	l, err := Lock(cfg)
+	if err != nil {
+		return Link{}, nil, err
+	}
+	defer l.Close()
+	return l.AppendBody(body)
+}
+
+// A Log is the file of records while this process holds the writers' lock.
+// Close it soon: every container that starts waits for the lock.
+type Log struct {
+	s    *store
+	sync Sync
+}
+
+// Lock waits for the writers' lock, for at most 10 s.
+func Lock(cfg Config) (*Log, error) {
 	s, err := openStore(cfg.Path)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer s.close()
+	return &Log{s, cfg.Sync}, nil
+}
+
+// Close gives the lock back.
+func (l *Log) Close() { l.s.close() }
+
+// Size is that of the current file, in bytes.
+func (l *Log) Size() int64 { return l.s.size }
+
+// Inode is that of the current file.
+func (l *Log) Inode() uint64 { return l.s.ino }
+
+// AppendBody is the function of that name, under the lock that is held.
+func (l *Log) AppendBody(body []byte) (Link, *Gap, error) {
+	s := l.s
+	if len(body) < 2 || len(body) > MaxBody || body[0] != '{' || bytes.IndexByte(body, '\n') >= 0 {
+		return Link{}, nil, s.fail("write", errors.New("a record of "+strconv.Itoa(len(body))+" bytes is not one line of JSON within its bound"))
+	}
 	at, err := s.place()
 	if err != nil {
-		return s.fail("read the last receipt", err)
+		return Link{}, nil, s.fail("read the last receipt", err)
 	}
 	line, link := seal(appendGap(append([]byte(at.lead), body...), at.gap), len(at.lead), at.seq, at.prev)
-	if err := s.write(line, link, cfg.Sync); err != nil {
-		return err
+	if err := s.write(line, link, l.sync); err != nil {
+		return Link{}, nil, err
 	}
-	r.Gap, r.Seq, r.Prev, r.Hash = at.gap, link.Seq, link.Prev, link.Hash
-	return nil
+	s.size += int64(len(line))
+	return link, at.gap, nil
+}
+
+// PutAside renames the current file, to a name beside it that is not taken, and
+// starts a new one. What is appended next links to the last record of the old.
+func (l *Log) PutAside(name string) error {
+	s := l.s
+	if err := unix.Renameat2(s.dir, filepath.Base(s.path), s.dir, name, unix.RENAME_NOREPLACE); err != nil {
+		return s.fail("rename it to "+name, err)
+	}
+	unix.Close(s.log)
+	s.log = -1
+	return s.openLog()
 }
 
 // place finds where the next receipt goes.

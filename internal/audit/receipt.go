@@ -1,5 +1,7 @@
 // Package audit writes receipts: one JSON line for every decision, each linked
 // to the one before by its hash. Package journal reads and verifies them.
+// Package event puts records of other kinds into the same chain (alerts,
+// lifecycle, answers), which have a "kind"; a receipt has none.
 //
 // # The chain
 //

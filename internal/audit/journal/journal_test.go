@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/runward/runward/internal/audit"
+	"github.com/runward/runward/internal/audit/event"
 	"github.com/runward/runward/policy"
 )
 
@@ -30,13 +31,28 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	for i := range count {
-		r := receipt(strconv.Itoa(os.Getpid())+"-"+strconv.Itoa(i), size)
-		if err := audit.Append(audit.Config{Path: path}, r); err != nil {
+		id, err := appendOne(path, i, strconv.Itoa(os.Getpid())+"-"+strconv.Itoa(i), size)
+		if err != nil {
 			fmt.Println(err)
 			os.Exit(1)
 		}
-		fmt.Println(r.ID)
+		fmt.Println(id)
 	}
+}
+
+// appendOne writes a record of either kind: every third is an event.
+func appendOne(path string, i int, container string, size int) (string, error) {
+	if i%3 == 2 {
+		e := &event.Event{
+			Kind: event.Alert, Name: "memory.high", Severity: event.Warning, Container: container,
+			Message: "uses more than it did", Got: strings.Repeat("z", min(size, 50000)), Details: map[string]string{"seq": `"seq":1,"prev":""`},
+		}
+		err := event.Append(audit.Config{Path: path}, e)
+		return e.ID, err
+	}
+	r := receipt(container, size)
+	err := audit.Append(audit.Config{Path: path}, r)
+	return r.ID, err
 }
 
 func receipt(container string, size int) *audit.Receipt {
@@ -58,7 +74,7 @@ func newPath(t testing.TB) string { return filepath.Join(t.TempDir(), "log", "re
 func write(t testing.TB, path string, n int) {
 	t.Helper()
 	for i := range n {
-		if err := audit.Append(audit.Config{Path: path}, receipt("c"+strconv.Itoa(i), 10)); err != nil {
+		if _, err := appendOne(path, i, "c"+strconv.Itoa(i), 10); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -80,7 +96,7 @@ func verify(t testing.TB, path string) *Report {
 
 // say gives a report as one line, without the directory.
 func say(r *Report, path string) string {
-	s := fmt.Sprintf("%d receipts %d-%d, %d torn", r.Receipts, r.First, r.Last, r.Torn)
+	s := fmt.Sprintf("%d records %d-%d, %d torn", r.Receipts+r.Events, r.First, r.Last, r.Torn)
 	for _, p := range r.Problems {
 		s += "; " + strings.ReplaceAll(p.String(), filepath.Dir(path)+"/", "")
 	}
@@ -140,7 +156,7 @@ func TestSixtyFourWriters(t *testing.T) {
 			rename(t, path, path+".1") // while the others write
 		}
 	}
-	if r := verify(t, path); !r.Whole() || r.Receipts != 640 || r.Last != 640 || r.Torn != 0 {
+	if r := verify(t, path); !r.Whole() || r.Receipts+r.Events != 640 || r.Events != 64*3 || r.Last != 640 || r.Torn != 0 {
 		t.Error(say(r, path))
 	}
 	inputs, _, done, err := Files(path)
@@ -149,11 +165,11 @@ func TestSixtyFourWriters(t *testing.T) {
 	}
 	defer done()
 	there := map[string]bool{}
-	for r, err := range All(inputs) {
+	for r, err := range Records(inputs) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		there[r.ID] = true
+		there[r.ID()] = true
 	}
 	for _, id := range ids {
 		if !there[id] {
@@ -214,8 +230,8 @@ func TestKilledWriters(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer done()
-	for r := range All(inputs) {
-		delete(written, r.ID)
+	for r := range Records(inputs) {
+		delete(written, r.ID())
 	}
 	if len(written) > 0 {
 		t.Errorf("%d receipts were reported written and are not there", len(written))
@@ -267,11 +283,11 @@ func TestTornAtEveryByte(t *testing.T) {
 					}
 				case cut == start:
 				case cut >= len(whole)-1: // at most the newline is missing
-					if !r.Whole() || !after.Whole() || after.Torn != 0 || after.Receipts != n+2 {
+					if !r.Whole() || !after.Whole() || after.Torn != 0 || after.Receipts+after.Events != n+2 {
 						t.Fatalf("cut at %d: %s, then %s", cut, say(r, path), say(after, path))
 					}
 				default:
-					if !r.Whole() || r.Torn != 1 || !after.Whole() || after.Torn != 1 || after.Receipts != n+1 || after.First != 1 {
+					if !r.Whole() || r.Torn != 1 || !after.Whole() || after.Torn != 1 || after.Receipts+after.Events != n+1 || after.First != 1 {
 						t.Fatalf("cut at %d: %s, then %s", cut, say(r, path), say(after, path))
 					}
 				}
@@ -286,9 +302,9 @@ func TestTornTwiceThenRotated(t *testing.T) {
 	put(t, path, append(read(t, path), "{\"version\":1,\"id\":\"AB\n{\"vers"...))
 	rename(t, path, path+".1")
 	write(t, path, 2)
-	expect(t, path, "4 receipts 1-5, 1 torn")
+	expect(t, path, "4 records 1-5, 1 torn")
 	put(t, path+".1", bytes.Replace(read(t, path+".1"), []byte("\"AB"), []byte("\"AC"), 1))
-	expect(t, path, "4 receipts 1-5, 0 torn; receipts.jsonl.1:3: changed: not a whole receipt: it does not end in a hash")
+	expect(t, path, "4 records 1-5, 0 torn; receipts.jsonl.1:3: changed: not a whole receipt: it does not end in a hash")
 }
 
 func TestEveryChangedByteIsSeen(t *testing.T) {
@@ -333,16 +349,16 @@ func TestTampering(t *testing.T) {
 		data []byte
 		want string
 	}{
-		{"nothing", lines(1, 2, 3, 4, 5), "5 receipts 1-5, 0 torn"},
-		{"removed", lines(1, 2, 4, 5), "4 receipts 1-5, 0 torn; receipts.jsonl:3: broken: receipt 4 follows receipt 2"},
-		{"first removed", lines(2, 3, 4, 5), "4 receipts 2-5, 0 torn"}, // as after rotation: First tells
-		{"repeated", lines(1, 2, 2, 3, 4, 5), "6 receipts 1-5, 0 torn; receipts.jsonl:3: broken: receipt 2 follows receipt 2"},
-		{"moved", lines(1, 3, 2, 4, 5), "5 receipts 1-5, 0 torn; receipts.jsonl:2: broken: receipt 3 follows receipt 1; receipts.jsonl:3: broken: receipt 2 follows receipt 3; receipts.jsonl:4: broken: receipt 4 follows receipt 2"},
-		{"last removed", lines(1, 2, 3, 4), "4 receipts 1-4, 0 torn; receipts.jsonl:4: missing: the end: the head knows 5 receipts, the last here is 4"},
-		{"emptied", nil, "0 receipts 0-0, 0 torn; receipts.jsonl:0: missing: the end: the head knows 5 receipts, the last here is 0"},
-		{"blank line", append(append(lines(1, 2), '\n'), lines(3, 4, 5)...), "5 receipts 1-5, 0 torn; receipts.jsonl:3: changed: not a whole receipt: it does not end in a hash"},
-		{"joined", append(bytes.TrimSpace(lines(1)), lines(2, 3, 4, 5)...), "3 receipts 3-5, 0 torn; receipts.jsonl:1: changed: does not match its own hash"},
-		{"last replaced", append(lines(1, 2, 3, 4), alien[4]...), "5 receipts 1-5, 0 torn; receipts.jsonl:5: broken: receipt 5 links to "},
+		{"nothing", lines(1, 2, 3, 4, 5), "5 records 1-5, 0 torn"},
+		{"removed", lines(1, 2, 4, 5), "4 records 1-5, 0 torn; receipts.jsonl:3: broken: record 4 follows record 2"},
+		{"first removed", lines(2, 3, 4, 5), "4 records 2-5, 0 torn"}, // as after rotation: First tells
+		{"repeated", lines(1, 2, 2, 3, 4, 5), "6 records 1-5, 0 torn; receipts.jsonl:3: broken: record 2 follows record 2"},
+		{"moved", lines(1, 3, 2, 4, 5), "5 records 1-5, 0 torn; receipts.jsonl:2: broken: record 3 follows record 1; receipts.jsonl:3: broken: record 2 follows record 3; receipts.jsonl:4: broken: record 4 follows record 2"},
+		{"last removed", lines(1, 2, 3, 4), "4 records 1-4, 0 torn; receipts.jsonl:4: missing: the end: the head knows 5 records, the last here is 4"},
+		{"emptied", nil, "0 records 0-0, 0 torn; receipts.jsonl:0: missing: the end: the head knows 5 records, the last here is 0"},
+		{"blank line", append(append(lines(1, 2), '\n'), lines(3, 4, 5)...), "5 records 1-5, 0 torn; receipts.jsonl:3: changed: not a whole receipt: it does not end in a hash"},
+		{"joined", append(bytes.TrimSpace(lines(1)), lines(2, 3, 4, 5)...), "3 records 3-5, 0 torn; receipts.jsonl:1: changed: does not match its own hash"},
+		{"last replaced", append(lines(1, 2, 3, 4), alien[4]...), "5 records 1-5, 0 torn; receipts.jsonl:5: broken: record 5 links to "},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			put(t, path, tt.data)
@@ -388,7 +404,7 @@ func TestRotation(t *testing.T) {
 		if out, err := exec.Command("gzip", path+".1").CombinedOutput(); err != nil {
 			t.Fatal(err, string(out))
 		}
-		expect(t, path, "7 receipts 1-7, 0 torn")
+		expect(t, path, "7 records 1-7, 0 torn")
 	})
 	t.Run("removed", func(t *testing.T) {
 		path := newPath(t)
@@ -397,7 +413,7 @@ func TestRotation(t *testing.T) {
 			t.Fatal(err)
 		}
 		write(t, path, 2)
-		expect(t, path, "2 receipts 4-5, 0 torn")
+		expect(t, path, "2 records 4-5, 0 torn")
 	})
 	t.Run("the writer was killed before it moved the head", func(t *testing.T) {
 		path := newPath(t)
@@ -407,14 +423,14 @@ func TestRotation(t *testing.T) {
 		put(t, path+audit.HeadSuffix, head)
 		rename(t, path, path+".1")
 		write(t, path, 1)
-		expect(t, path, "4 receipts 1-4, 0 torn")
+		expect(t, path, "4 records 1-4, 0 torn")
 	})
 	t.Run("no head", func(t *testing.T) {
 		path := newPath(t)
 		write(t, path, 2)
 		put(t, path+audit.HeadSuffix, []byte("what"))
 		write(t, path, 1)
-		expect(t, path, "3 receipts 1-3, 0 torn")
+		expect(t, path, "3 records 1-3, 0 torn")
 	})
 }
 
@@ -504,11 +520,11 @@ func FuzzVerify(f *testing.F) {
 			t.Fatal(err)
 		}
 		n := 0
-		for range All(inputs()) {
+		for range Records(inputs()) {
 			n++
 		}
-		if r.Receipts > n {
-			t.Errorf("verified %d receipts, read %d", r.Receipts, n)
+		if r.Receipts+r.Events > n {
+			t.Errorf("verified %d receipts and %d events, read %d", r.Receipts, r.Events, n)
 		}
 	})
 }
@@ -540,5 +556,5 @@ func TestEndWithoutContent(t *testing.T) {
 	copy(b[len(b)-10:], make([]byte, 10))
 	put(t, path, b)
 	write(t, path, 2)
-	expect(t, path, "4 receipts 1-5, 1 torn")
+	expect(t, path, "4 records 1-5, 1 torn")
 }

@@ -1,5 +1,5 @@
-// Package journal reads receipts and verifies their chain. It is for people's
-// tools; what writes receipts is package audit.
+// Package journal reads the records of package audit, receipts and events, and
+// verifies their chain. It is for people's tools and the daemon.
 package journal
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/runward/runward/internal/audit"
 )
 
-// An Input is one file of receipts, under the name that problems are reported by.
+// An Input is one file of records, under the name that problems are reported by.
 type Input struct {
 	Name string
 	io.Reader
@@ -23,13 +23,13 @@ type Input struct {
 type Kind string
 
 const (
-	Changed Kind = "changed" // a line that is no receipt or not the one that was written
-	Broken  Kind = "broken"  // a receipt that does not follow the one before: removed, inserted, repeated or moved lines
-	Lost    Kind = "lost"    // receipts that were gone when the next was written: cut off, or a power cut without audit.sync
-	Missing Kind = "missing" // receipts that the head knows are not at the end of the file
+	Changed Kind = "changed" // a line that is no record or not the one that was written
+	Broken  Kind = "broken"  // a record that does not follow the one before: removed, inserted, repeated or moved lines
+	Lost    Kind = "lost"    // records that were gone when the next was written: cut off, or a power cut without audit.sync
+	Missing Kind = "missing" // records that the head knows are not at the end of the file
 )
 
-// A Problem is something that did not happen by writing receipts, rotating the
+// A Problem is something that did not happen by writing records, rotating the
 // files and killing writers.
 type Problem struct {
 	Kind Kind   `json:"kind"`
@@ -45,9 +45,10 @@ func (p Problem) String() string {
 // A Report is what Verify found.
 type Report struct {
 	Receipts int       `json:"receipts"`
-	First    uint64    `json:"first"` // number of the first receipt; above 1, earlier files were not given
+	Events   int       `json:"events"` // records of other kinds, in the same chain
+	First    uint64    `json:"first"`  // number of the first record; above 1, earlier files were not given
 	Last     uint64    `json:"last"`
-	Hash     string    `json:"hash"`     // of the last receipt; what to compare with a copy kept elsewhere
+	Hash     string    `json:"hash"`     // of the last record; what to compare with a copy kept elsewhere
 	Torn     int       `json:"torn"`     // fragments of writes that were cut short; no tampering
 	Problems []Problem `json:"problems"` // in order; at most maxProblems
 }
@@ -57,7 +58,7 @@ func (r *Report) Whole() bool { return len(r.Problems) == 0 }
 
 const (
 	maxProblems = 100
-	maxLine     = 4 * audit.MaxBytes // what is longer is read in pieces that are no receipts
+	maxLine     = 4 * audit.MaxBytes // what is longer is read in pieces that are no records
 )
 
 // Verify checks the chain through all inputs, oldest first. The head, where
@@ -100,7 +101,7 @@ type verifier struct {
 	file   string
 	line   int
 	last   audit.Link
-	loose  []byte   // since the last receipt
+	loose  []byte   // since the last record
 	blame  *Problem // what to say about loose if no gap accounts for it
 }
 
@@ -122,6 +123,7 @@ func (v *verifier) add(line []byte) {
 		Seq        uint64
 		Prev, Hash string
 		Gap        *audit.Gap
+		Kind       *string
 	}
 	if err == nil {
 		err = json.Unmarshal(text, &r)
@@ -134,9 +136,14 @@ func (v *verifier) add(line []byte) {
 		return
 	}
 	v.follow(link, r.Gap)
+	if r.Kind == nil {
+		v.report.Receipts++
+	} else {
+		v.report.Events++
+	}
 }
 
-// stray keeps what is no receipt until the next one says whether it knew of it.
+// stray keeps what is no record until the next one says whether it knew of it.
 func (v *verifier) stray(line []byte, err error) {
 	if v.blame == nil {
 		v.blame = v.problem(Changed, "%v", err)
@@ -153,30 +160,29 @@ func (v *verifier) follow(l audit.Link, g *audit.Gap) {
 	if v.gap(g) {
 		v.link(l, g)
 	}
-	if v.report.Receipts == 0 {
+	if v.last.Seq == 0 {
 		if v.report.First = l.Seq; l.Prev == "" {
 			v.report.First = 1 // what came before is accounted for by the gap
 		}
 	}
-	v.report.Receipts++
 	v.report.Last, v.report.Hash = l.Seq, l.Hash
 	v.last, v.loose, v.blame = l, nil, nil
 }
 
-// link checks that l follows the last receipt.
+// link checks that l follows the last record.
 func (v *verifier) link(l audit.Link, g *audit.Gap) {
 	want := v.last.Seq + 1 + g.Lost
 	if g.Torn {
 		want++
 	}
-	switch first := v.report.Receipts == 0; {
+	switch first := v.last.Seq == 0; {
 	case first && (l.Seq == want) != (l.Prev == ""):
-		v.found(v.problem(Broken, "receipt %d is the first here, with %s", l.Seq, prevText(l.Prev)))
+		v.found(v.problem(Broken, "record %d is the first here, with %s", l.Seq, prevText(l.Prev)))
 	case first:
 	case l.Seq != want:
-		v.found(v.problem(Broken, "receipt %d follows receipt %d", l.Seq, v.last.Seq))
+		v.found(v.problem(Broken, "record %d follows record %d", l.Seq, v.last.Seq))
 	case l.Prev != v.last.Hash:
-		v.found(v.problem(Broken, "receipt %d links to %s, the receipt before is %s", l.Seq, l.Prev, v.last.Hash))
+		v.found(v.problem(Broken, "record %d links to %s, the record before is %s", l.Seq, l.Prev, v.last.Hash))
 	}
 }
 
@@ -187,15 +193,15 @@ func prevText(prev string) string {
 	return "a link to one before"
 }
 
-// gap compares what is between two receipts with what the second says was
+// gap compares what is between two records with what the second says was
 // there, and tells whether the second can be held to the first.
 func (v *verifier) gap(g *audit.Gap) bool {
 	if g.Lost > 0 {
-		v.found(v.problem(Lost, "%d receipts before this one were gone when it was written: cut off, or lost in a power cut without audit.sync", g.Lost))
+		v.found(v.problem(Lost, "%d records before this one were gone when it was written: cut off, or lost in a power cut without audit.sync", g.Lost))
 	}
 	if v.blame == nil {
-		if g.Digest != "" && v.report.Receipts > 0 {
-			v.found(v.problem(Changed, "%d bytes that stood before this receipt are gone", g.Bytes))
+		if g.Digest != "" && v.last.Seq > 0 {
+			v.found(v.problem(Changed, "%d bytes that stood before this record are gone", g.Bytes))
 		}
 		return true
 	}
@@ -209,7 +215,7 @@ func (v *verifier) gap(g *audit.Gap) bool {
 	return known
 }
 
-// finish judges the end: what follows the last receipt, and the head.
+// finish judges the end: what follows the last record, and the head.
 func (v *verifier) finish(head *audit.Head) {
 	torn := uint64(0)
 	if v.blame != nil {
@@ -225,14 +231,14 @@ func (v *verifier) finish(head *audit.Head) {
 	}
 	switch {
 	case head.Seq > v.last.Seq+torn:
-		v.found(v.problem(Missing, "the end: the head knows %d receipts, the last here is %d", head.Seq, v.last.Seq))
+		v.found(v.problem(Missing, "the end: the head knows %d records, the last here is %d", head.Seq, v.last.Seq))
 	case head.Seq == v.last.Seq && head.Hash != v.last.Hash:
-		v.found(v.problem(Changed, "receipt %d is not the one that the head knows", head.Seq))
+		v.found(v.problem(Changed, "record %d is not the one that the head knows", head.Seq))
 	}
 }
 
 // fragment tells a write that was cut short from a line that was changed: it
-// has no newline, and no end of a receipt in it.
+// has no newline, and no end of a record in it.
 func fragment(loose []byte) bool {
 	if loose[len(loose)-1] == '\n' {
 		return false
