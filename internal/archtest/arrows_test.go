@@ -64,6 +64,15 @@ var arrows = []struct {
 
 	{"internal/containerdshim", []string{"internal/config", "internal/owner", "internal/tomlfile"}},
 
+	// The monitor's parts.
+	{"internal/monitor", []string{
+		"policy", "internal/audit", "internal/audit/event", "internal/config", "internal/ledger", "internal/owner", "internal/state", "internal/monitor/...",
+	}},
+	{"internal/monitor/api", nil},
+	{"internal/monitor/client", []string{"internal/audit/event", "internal/monitor/api"}},
+	{"internal/monitor/settings", []string{"internal/config", "internal/owner", "internal/tomlfile"}},
+	{"internal/monitorview", []string{"internal/audit/event", "internal/monitor/api", "internal/display"}},
+
 	// The leaves, which know nothing of policy.
 	{"shim/argv", nil},
 	{"internal/inherit", nil},

@@ -11,10 +11,17 @@ import (
 // JSON writes a value, indented. What Clean would spell out is escaped: it is
 // the same JSON, and harmless on a terminal.
 func (p *Printer) JSON(v any) error {
+	return p.json(v, "  ")
+}
+
+// JSONLine writes a value in one line.
+func (p *Printer) JSONLine(v any) error { return p.json(v, "") }
+
+func (p *Printer) json(v any, indent string) error {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
+	e.SetIndent("", indent)
 	if err := e.Encode(v); err != nil {
 		return fmt.Errorf("encode as JSON: %w", err)
 	}

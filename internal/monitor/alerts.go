@@ -4,25 +4,10 @@ import (
 	"cmp"
 	"slices"
 	"time"
-)
 
-// An Alert is something about a container, or the node, that is not as it
-// should be. It holds until what raised it says otherwise.
-type Alert struct {
-	Name      string            `json:"name"` // as attest.capabilities.effective or memory.high
-	Severity  string            `json:"severity"`
-	Container string            `json:"container,omitempty"` // id; empty: the node
-	Root      string            `json:"root,omitempty"`
-	Namespace string            `json:"namespace,omitempty"`
-	Pod       string            `json:"pod,omitempty"`
-	Message   string            `json:"message"`
-	Got       string            `json:"got,omitempty"`
-	Want      string            `json:"want,omitempty"`
-	Details   map[string]string `json:"details,omitempty"`
-	First     time.Time         `json:"first"`
-	Last      time.Time         `json:"last"`
-	Count     int               `json:"count"`
-}
+	"github.com/runward/runward/internal/audit/event"
+	"github.com/runward/runward/internal/monitor/api"
+)
 
 type alertKey struct {
 	container key // empty: the node
@@ -36,13 +21,13 @@ const alertsMost = 10_000
 
 // alerts are those that hold. They are guarded by the Daemon's lock.
 type alerts struct {
-	held    map[alertKey]*Alert
+	held    map[alertKey]*api.Alert
 	dropped uint64 // for which there was no room
 }
 
 // raise keeps the alert and tells whether it is new: it did not hold before, or
 // says something else now.
-func (a *alerts) raise(k alertKey, alert Alert, now time.Time) bool {
+func (a *alerts) raise(k alertKey, alert api.Alert, now time.Time) bool {
 	old, ok := a.held[k]
 	if ok {
 		old.Last = now
@@ -58,7 +43,7 @@ func (a *alerts) raise(k alertKey, alert Alert, now time.Time) bool {
 		return false
 	}
 	if a.held == nil {
-		a.held = map[alertKey]*Alert{}
+		a.held = map[alertKey]*api.Alert{}
 	}
 	alert.First, alert.Last, alert.Count = now, now, 1
 	a.held[k] = &alert
@@ -66,10 +51,10 @@ func (a *alerts) raise(k alertKey, alert Alert, now time.Time) bool {
 }
 
 // clear ends an alert, and tells which it was.
-func (a *alerts) clear(k alertKey) (Alert, bool) {
+func (a *alerts) clear(k alertKey) (api.Alert, bool) {
 	old, ok := a.held[k]
 	if !ok {
-		return Alert{}, false
+		return api.Alert{}, false
 	}
 	delete(a.held, k)
 	return *old, true
@@ -86,17 +71,17 @@ func (a *alerts) of(c key) (keys []alertKey) {
 }
 
 // list returns all, the worst and newest first.
-func (a *alerts) list() []Alert {
-	all := make([]Alert, 0, len(a.held))
+func (a *alerts) list() []api.Alert {
+	all := make([]api.Alert, 0, len(a.held))
 	for _, alert := range a.held {
 		all = append(all, *alert)
 	}
-	slices.SortFunc(all, func(a, b Alert) int {
+	slices.SortFunc(all, func(a, b api.Alert) int {
 		return cmp.Or(-cmp.Compare(rank(a.Severity), rank(b.Severity)), b.Last.Compare(a.Last), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Container, b.Container), cmp.Compare(a.Message, b.Message))
 	})
 	return all
 }
 
 func rank(severity string) int {
-	return slices.Index([]string{"info", "warning", "critical"}, severity)
+	return slices.Index([]string{event.Info, event.Warning, event.Critical}, severity)
 }

@@ -4,20 +4,22 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/runward/runward/internal/audit/event"
 	"github.com/runward/runward/internal/ledger"
+	"github.com/runward/runward/internal/monitor/api"
 )
 
 // answerDifference does what policy says to a container that is not as decided.
 // It is called with the lock.
 func (d *Daemon) answerDifference(c *container, entry *ledger.Entry) {
 	action := onDifference(entry)
-	if action == "" || c.verdict != Differs {
+	if action == "" || c.verdict != api.Differs {
 		return
 	}
 	if !d.mayAnswer(time.Now()) {
 		d.counts.answers.WithLabelValues(action, "policy", "limited").Inc()
-		d.raiseOf(c, alertKey{c.key, "answer.limited", ""}, Alert{
-			Severity: "critical", Message: fmt.Sprintf("policy asks to %s it, and %d containers were answered within a minute: nothing is done; see monitor.answers_per_minute", action, d.Settings.AnswersPerMinute),
+		d.raiseOf(c, alertKey{c.key, "answer.limited", ""}, api.Alert{
+			Severity: event.Critical, Message: fmt.Sprintf("policy asks to %s it, and %d containers were answered within a minute: nothing is done; see monitor.answers_per_minute", action, d.Settings.AnswersPerMinute),
 		})
 		return
 	}
@@ -65,11 +67,11 @@ func (d *Daemon) act(c *container, action, who, why string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	e := d.about(c)
-	e.Kind, e.Name, e.Severity, e.Who, e.Why = "answer", action, "warning", who, why
+	e.Kind, e.Name, e.Severity, e.Who, e.Why = event.Answer, action, event.Warning, who, why
 	e.Message = action + " container " + c.id
 	if err != nil {
 		result = "failed"
-		e.Severity, e.Message = "critical", action+" container "+c.id+" did not work: "+err.Error()
+		e.Severity, e.Message = event.Critical, action+" container "+c.id+" did not work: "+err.Error()
 		d.Log.WithError(err).WithField("container", c.id).Error("cannot " + action)
 	} else {
 		switch action {

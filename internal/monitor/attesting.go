@@ -8,6 +8,7 @@ import (
 
 	"github.com/runward/runward/internal/audit/event"
 	"github.com/runward/runward/internal/ledger"
+	"github.com/runward/runward/internal/monitor/api"
 	"github.com/runward/runward/internal/state"
 )
 
@@ -87,7 +88,7 @@ func (d *Daemon) absent(c *container, err error) {
 	if d.all[c.key] != c {
 		return
 	}
-	if errors.Is(err, errEnded) && c.phase != Creating {
+	if errors.Is(err, errEnded) && c.phase != api.Creating {
 		d.stopped(c)
 		return
 	}
@@ -117,18 +118,18 @@ func (d *Daemon) took(c *container, entry *ledger.Entry, a Attestation, spent ti
 	}
 	d.counts.attesting.Observe(spent.Seconds())
 	c.tries = 0
-	if c.phase != Running {
-		c.phase, c.since = Running, now
+	if c.phase != api.Running {
+		c.phase, c.since = api.Running, now
 		d.lifecycle(c, "started", "")
 	}
 	c.attested, c.differences, c.unproven = now, a.Differences, ""
 	switch {
 	case len(a.Differences) > 0:
-		c.verdict = Differs
+		c.verdict = api.Differs
 	case a.Unproven != nil:
-		c.verdict = Unproven
+		c.verdict = api.Unproven
 	default:
-		c.verdict = Proven
+		c.verdict = api.Proven
 	}
 	d.counts.attestations.WithLabelValues(string(c.verdict)).Inc()
 	if a.Unproven != nil {
@@ -145,19 +146,19 @@ func (d *Daemon) took(c *container, entry *ledger.Entry, a Attestation, spent ti
 // more. It tells whether something is new.
 func (d *Daemon) compare(c *container) (fresh bool) {
 	found := map[alertKey]bool{}
-	raise := func(name string, alert Alert) {
+	raise := func(name string, alert api.Alert) {
 		k := alertKey{c.key, "attest." + name, ""}
 		found[k] = true
 		fresh = d.raiseOf(c, k, alert) || fresh
 	}
 	for _, diff := range c.differences {
-		raise(diff.Field, Alert{
+		raise(diff.Field, api.Alert{
 			Severity: diff.Severity, Got: diff.Got, Want: diff.Want,
 			Message: fmt.Sprintf("%s: the kernel shows %s, decided was %s", diff.Field, diff.Got, diff.Want),
 		})
 	}
-	if c.verdict == Unproven {
-		d.raiseOf(c, alertKey{c.key, "attest.unproven", ""}, Alert{Severity: "warning", Message: "it could not be compared with its decision: " + c.unproven})
+	if c.verdict == api.Unproven {
+		d.raiseOf(c, alertKey{c.key, "attest.unproven", ""}, api.Alert{Severity: event.Warning, Message: "it could not be compared with its decision: " + c.unproven})
 		found[alertKey{c.key, "attest.unproven", ""}] = true
 	}
 	for _, k := range d.alerts.of(c.key) {
@@ -174,9 +175,9 @@ func (d *Daemon) lifecycle(c *container, name, who string) {
 		return
 	}
 	e := d.about(c)
-	e.Kind, e.Name, e.Severity, e.Who = "lifecycle", name, "info", who
+	e.Kind, e.Name, e.Severity, e.Who = event.Lifecycle, name, event.Info, who
 	e.Message = "container " + c.id + " " + name
-	if name == "stopped" && c.phase == Running {
+	if name == "stopped" && c.phase == api.Running {
 		e.Details = map[string]string{"ran": time.Since(c.since).Round(time.Millisecond).String()}
 	}
 	d.recorder.put(e)
@@ -191,7 +192,7 @@ func (d *Daemon) about(c *container) event.Event {
 }
 
 // raiseOf raises an alert about a container, and records it if it is new.
-func (d *Daemon) raiseOf(c *container, k alertKey, a Alert) bool {
+func (d *Daemon) raiseOf(c *container, k alertKey, a api.Alert) bool {
 	a.Name, a.Container, a.Root = k.name, c.id, c.root
 	a.Namespace, a.Pod = c.entry.Identity.Namespace, c.entry.Identity.Pod
 	if !d.alerts.raise(k, a, time.Now()) {
@@ -202,14 +203,14 @@ func (d *Daemon) raiseOf(c *container, k alertKey, a Alert) bool {
 	return true
 }
 
-func (d *Daemon) recordAlert(e event.Event, a Alert) {
+func (d *Daemon) recordAlert(e event.Event, a api.Alert) {
 	d.counts.alerts.WithLabelValues(a.Name, a.Severity).Inc()
-	e.Kind, e.Name, e.Severity, e.Message, e.Got, e.Want, e.Details = "alert", a.Name, a.Severity, a.Message, a.Got, a.Want, a.Details
+	e.Kind, e.Name, e.Severity, e.Message, e.Got, e.Want, e.Details = event.Alert, a.Name, a.Severity, a.Message, a.Got, a.Want, a.Details
 	d.recorder.put(e)
 }
 
 // raise raises an alert about the node.
-func (d *Daemon) raise(k alertKey, a Alert) {
+func (d *Daemon) raise(k alertKey, a api.Alert) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	a.Name = k.name
@@ -234,7 +235,7 @@ func (d *Daemon) clearLocked(k alertKey) {
 	if c := d.all[k.container]; c != nil {
 		e = d.about(c)
 	}
-	e.Kind, e.Name, e.Severity, e.Message = "lifecycle", "cleared", "info", "no longer: "+a.Message
+	e.Kind, e.Name, e.Severity, e.Message = event.Lifecycle, "cleared", event.Info, "no longer: "+a.Message
 	e.Details = map[string]string{"alert": a.Name}
 	d.recorder.put(e)
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/runward/runward/internal/audit/event"
 	"github.com/runward/runward/internal/ledger"
+	"github.com/runward/runward/internal/monitor/api"
 	"github.com/runward/runward/internal/monitor/settings"
 	"github.com/runward/runward/internal/state"
 )
@@ -26,7 +27,7 @@ import (
 type Attestation struct {
 	Ready       bool // its own program runs: before, what the kernel shows is the runtime's
 	Ended       bool
-	Differences []Difference
+	Differences []api.Difference
 	Unproven    error // what could not be read
 }
 
@@ -160,7 +161,7 @@ func (d *Daemon) readLedger() {
 	files, err := ledger.Files(d.Ledger)
 	if err != nil {
 		d.Log.WithError(err).Error("decisions in the ledger cannot be read")
-		d.raise(alertKey{name: "ledger.unreadable"}, Alert{Severity: "critical", Message: "decisions about containers cannot be read: " + err.Error()})
+		d.raise(alertKey{name: "ledger.unreadable"}, api.Alert{Severity: event.Critical, Message: "decisions about containers cannot be read: " + err.Error()})
 	} else {
 		d.clear(alertKey{name: "ledger.unreadable"})
 	}
@@ -199,7 +200,7 @@ func (d *Daemon) file(name string) {
 			return
 		}
 		delete(d.files, name)
-		if c := d.all[k]; c != nil && c.phase != Running {
+		if c := d.all[k]; c != nil && c.phase != api.Running {
 			d.remove(c)
 		}
 	default:
@@ -221,7 +222,7 @@ func (d *Daemon) adopt(name string, e *ledger.Entry) {
 		c = nil
 	}
 	if c == nil {
-		c = &container{key: k, entry: e, phase: Creating, since: now, place: -1}
+		c = &container{key: k, entry: e, phase: api.Creating, since: now, place: -1}
 		d.all[k] = c
 		d.counts.followed.Inc()
 		d.soon(c, now)
@@ -229,7 +230,7 @@ func (d *Daemon) adopt(name string, e *ledger.Entry) {
 	}
 	if !reflect.DeepEqual(c.entry, e) {
 		c.entry = e
-		if c.phase == Running {
+		if c.phase == api.Running {
 			d.soon(c, now.Add(afterUpdate))
 		}
 	}
@@ -265,8 +266,8 @@ func (d *Daemon) known(c *container, pid int, start uint64) error {
 		return err
 	}
 	c.pid, c.start = pid, start
-	if c.phase == Creating {
-		c.phase, c.since = Created, time.Now()
+	if c.phase == api.Creating {
+		c.phase, c.since = api.Created, time.Now()
 		d.lifecycle(c, "created", "")
 	}
 	return nil
@@ -282,11 +283,11 @@ func (d *Daemon) ended(k key) {
 }
 
 func (d *Daemon) stopped(c *container) {
-	if c.phase == Stopped {
+	if c.phase == api.Stopped {
 		return
 	}
 	d.lifecycle(c, "stopped", "")
-	c.phase, c.since, c.answer = Stopped, time.Now(), ""
+	c.phase, c.since, c.answer = api.Stopped, time.Now(), ""
 	d.schedule.drop(c)
 	d.exits.leave(c.key)
 	if !d.inLedger(c.key) {

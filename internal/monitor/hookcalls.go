@@ -3,13 +3,15 @@ package monitor
 import (
 	"encoding/json"
 	"net/http"
-	"path/filepath"
+	"os"
 	"strconv"
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"github.com/runward/runward/internal/audit/event"
 	"github.com/runward/runward/internal/ledger"
+	"github.com/runward/runward/internal/monitor/api"
 	"github.com/runward/runward/internal/state"
 )
 
@@ -43,7 +45,7 @@ func (d *Daemon) reported(stage string, w http.ResponseWriter, r *http.Request) 
 			w.WriteHeader(http.StatusNoContent)
 			return nil
 		}
-		d.raise(alertKey{name: "hook.without_decision", about: s.ID}, Alert{Severity: "critical", Message: "a container reports that it is made, and no decision about it is kept: " + s.ID + " in " + s.Bundle})
+		d.raise(alertKey{name: "hook.without_decision", about: s.ID}, api.Alert{Severity: event.Critical, Message: "a container reports that it is made, and no decision about it is kept: " + s.ID + " in " + s.Bundle})
 		return &problem{http.StatusNotFound, "no decision is kept about container " + s.ID + " in " + s.Bundle}
 	}
 	d.adopt(file.Name, file.Entry)
@@ -73,16 +75,25 @@ func (d *Daemon) decided(id, bundle string) (*ledger.File, error) {
 	if err != nil {
 		return nil, &problem{http.StatusInternalServerError, err.Error()}
 	}
-	real, err := filepath.EvalSymlinks(bundle)
-	if err != nil {
-		real = bundle // it may be gone, at poststop
-	}
 	for i := range files {
-		if b := files[i].Entry.Bundle; b == bundle || b == real {
+		if sameBundle(files[i].Entry.Bundle, bundle) {
 			return &files[i], nil
 		}
 	}
 	return nil, nil //nolint:nilnil // there is none
+}
+
+// sameBundle tells whether two paths are one bundle, by whatever links.
+func sameBundle(a, b string) bool {
+	if a == b {
+		return true
+	}
+	one, err := os.Stat(a)
+	if err != nil {
+		return false // gone, and then its path is as it was
+	}
+	other, err := os.Stat(b)
+	return err == nil && os.SameFile(one, other)
 }
 
 // over is the end of a container about which no decision is kept any more.

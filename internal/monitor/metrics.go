@@ -5,6 +5,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/runward/runward/internal/monitor/api"
 )
 
 // counts are the metrics. No label is a container's: their number has no bound.
@@ -35,10 +37,10 @@ func (c *counts) init() {
 // Collect gives what is counted at the moment of asking; see Describe.
 func (d *Daemon) Collect(out chan<- prometheus.Metric) {
 	d.mu.Lock()
-	phases, verdicts, held := map[Phase]int{}, map[Verdict]int{}, map[[2]string]int{}
+	phases, verdicts, held := map[api.Phase]int{}, map[api.Verdict]int{}, map[[2]string]int{}
 	for _, c := range d.all {
 		phases[c.phase]++
-		if c.phase == Running {
+		if c.phase == api.Running {
 			verdicts[c.verdict]++
 		}
 	}
@@ -54,10 +56,10 @@ func (d *Daemon) Collect(out chan<- prometheus.Metric) {
 	count := func(desc *prometheus.Desc, n uint64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(n), labels...)
 	}
-	for _, p := range []Phase{Creating, Created, Running, Stopped} {
+	for _, p := range []api.Phase{api.Creating, api.Created, api.Running, api.Stopped} {
 		gauge(descContainers, float64(phases[p]), string(p))
 	}
-	for _, v := range []Verdict{Proven, Differs, Unproven} {
+	for _, v := range []api.Verdict{api.Proven, api.Differs, api.Unproven} {
 		gauge(descProven, float64(verdicts[v]), string(v))
 	}
 	for k, n := range held {

@@ -62,7 +62,7 @@ func (r *recorder) one(e event.Event) {
 	r.keep(e)
 	if n := r.dropped.Swap(0); n > 0 {
 		r.keep(event.Event{
-			Time: time.Now(), Kind: "alert", Name: "monitor.events_dropped", Severity: "warning",
+			Time: time.Now(), Kind: event.Alert, Name: "monitor.events_dropped", Severity: event.Warning,
 			Message: fmt.Sprintf("%d events were not recorded: more came than the disk takes", n),
 		})
 	}

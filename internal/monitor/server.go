@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/runward/runward/internal/config"
+	"github.com/runward/runward/internal/monitor/api"
 )
 
 // listen opens the socket. One that another daemon listens on is left to it.
@@ -174,29 +175,17 @@ func give(w http.ResponseWriter, v any) error {
 	return json.NewEncoder(w).Encode(v)
 }
 
-// Status is what the daemon says of itself.
-type Status struct {
-	Version    string          `json:"version"`
-	PID        int             `json:"pid"`
-	Since      time.Time       `json:"since"`
-	Containers map[Phase]int   `json:"containers"`
-	Verdicts   map[Verdict]int `json:"attested"` // of those that run
-	Alerts     map[string]int  `json:"alerts"`   // by severity
-	Recorded   uint64          `json:"recorded"`
-	Lost       uint64          `json:"lost"` // records that could not be written
-}
-
 // Status says how the daemon and its containers are.
-func (d *Daemon) Status() Status {
+func (d *Daemon) Status() api.Status {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s := Status{
-		Version: d.Version, PID: os.Getpid(), Since: d.began, Containers: map[Phase]int{}, Verdicts: map[Verdict]int{}, Alerts: map[string]int{},
+	s := api.Status{
+		Version: d.Version, PID: os.Getpid(), Since: d.began, Containers: map[api.Phase]int{}, Verdicts: map[api.Verdict]int{}, Alerts: map[string]int{},
 		Recorded: d.recorder.written.Load(), Lost: d.recorder.lost.Load(),
 	}
 	for _, c := range d.all {
 		s.Containers[c.phase]++
-		if c.phase == Running && c.verdict != Unknown {
+		if c.phase == api.Running && c.verdict != api.Unknown {
 			s.Verdicts[c.verdict]++
 		}
 	}
@@ -207,21 +196,21 @@ func (d *Daemon) Status() Status {
 }
 
 // Containers lists those that are followed, by namespace, pod, name and id.
-func (d *Daemon) Containers() []View {
+func (d *Daemon) Containers() []api.Container {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	all := make([]View, 0, len(d.all))
+	all := make([]api.Container, 0, len(d.all))
 	for _, c := range d.all {
 		all = append(all, c.view())
 	}
-	slices.SortFunc(all, func(a, b View) int {
+	slices.SortFunc(all, func(a, b api.Container) int {
 		return slices.Compare([]string{a.Namespace, a.Pod, a.Name, a.ID, a.Root}, []string{b.Namespace, b.Pod, b.Name, b.ID, b.Root})
 	})
 	return all
 }
 
 // Alerts lists those that hold.
-func (d *Daemon) Alerts() []Alert {
+func (d *Daemon) Alerts() []api.Alert {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.alerts.list()
@@ -274,11 +263,11 @@ func (d *Daemon) attestNow(w http.ResponseWriter, r *http.Request) error {
 	}
 	d.mu.Lock()
 	phase, before := c.phase, c.attested
-	if phase == Running {
+	if phase == api.Running {
 		d.schedule.drop(c) // or another would do it at the same time
 	}
 	d.mu.Unlock()
-	if phase != Running {
+	if phase != api.Running {
 		return &problem{http.StatusConflict, "container " + c.id + " is " + string(phase) + ": only one that runs can be attested"}
 	}
 	d.attest(c)
@@ -304,7 +293,7 @@ func (d *Daemon) answer(w http.ResponseWriter, r *http.Request, action string) e
 	d.mu.Lock()
 	phase := c.phase
 	d.mu.Unlock()
-	if phase != Running && phase != Created {
+	if phase != api.Running && phase != api.Created {
 		return &problem{http.StatusConflict, "container " + c.id + " is " + string(phase) + ": there is no process to " + action}
 	}
 	who := "nobody"
