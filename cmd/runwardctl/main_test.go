@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -139,10 +140,12 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// An engine that calls runwardctl in runward's place must get an error.
+// An engine that calls runwardctl in runward's place must get an error. That
+// there are kill and events as of the monitor changes nothing of it: create
+// comes before them.
 func TestNoRuntimeVerbAtTopLevel(t *testing.T) {
 	verbs := []string{
-		"create", "run", "start", "state", "kill", "delete", "exec", "ps", "list", "pause", "resume", "events", "update",
+		"create", "run", "start", "state", "delete", "exec", "ps", "list", "pause", "resume", "update",
 		"checkpoint", "restore", "spec", "features", "init", "mounts",
 	}
 	for _, c := range (&app{}).root().Commands() {
@@ -150,6 +153,12 @@ func TestNoRuntimeVerbAtTopLevel(t *testing.T) {
 			if slices.Contains(verbs, name) {
 				t.Errorf("runwardctl has the runtime's verb %s", name)
 			}
+		}
+	}
+	for _, line := range []string{"--root /run/runc --log /run/log kill --all c1 15", "--root /run/runc events --stats c1"} { // as engines call them
+		var out, errOut bytes.Buffer
+		if code := run(strings.Fields(line), &out, &errOut); code != exitUsage || out.Len() > 0 {
+			t.Errorf("runwardctl %s: exit code %d, %q", line, code, &out)
 		}
 	}
 }

@@ -53,7 +53,7 @@ var arrows = []struct {
 		"policy", "internal/policyfile", "internal/tomlfile", "internal/pretend", "internal/display", "internal/owner", "internal/jsondoc",
 	}},
 	{"internal/policydiff", []string{"policy", "internal/policycheck", "internal/display"}},
-	{"internal/policyschema", []string{"policy", "internal/policyfile", "internal/config"}},
+	{"internal/policyschema", []string{"policy", "internal/policyfile", "internal/config", "internal/monitor/settings"}},
 	{"internal/policyshow", []string{"policy", "internal/policyfile", "internal/policycheck", "internal/display"}},
 	{"internal/replay", []string{"policy", "internal/audit", "internal/patch", "internal/display", "internal/explain"}},
 	{"internal/running", []string{"internal/state", "internal/owner"}},

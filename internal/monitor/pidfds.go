@@ -70,17 +70,6 @@ func (x *exits) drop(k key) {
 	unix.Close(fd) // which takes it out of the epoll
 }
 
-// signal sends a signal to the process that is followed, and to no other.
-func (x *exits) signal(k key, sig unix.Signal) error {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	fd, ok := x.of[k]
-	if !ok {
-		return errEnded
-	}
-	return unix.PidfdSendSignal(fd, sig, nil, 0)
-}
-
 // run calls ended for each process that ends, until the context does.
 func (x *exits) run(ctx context.Context, ended func(key)) error {
 	stop, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)

@@ -71,14 +71,25 @@ func Containers(p *display.Printer, all []api.Container, now time.Time) error {
 		}
 		rows = append(rows, display.Row{
 			Cells: []display.Cell{
-				{Text: Short(c.ID)}, {Text: orDash(c.Engine)}, {Text: orDash(c.Namespace)}, {Text: orDash(Name(&c))},
-				{Text: phase}, {Text: Age(now.Sub(c.Since)), Style: display.Dim}, mode, attested,
+				{Text: Short(c.ID)},
+				{Text: orDash(c.Engine)},
+				{Text: orDash(c.Namespace)},
+				{Text: orDash(Name(&c))},
+				{Text: phase},
+				{Text: Age(now.Sub(c.Since)), Style: display.Dim},
+				mode, attested,
 			},
 		})
 	}
 	p.Table([]display.Column{
-		{Title: "ID"}, {Title: "ENGINE", Drop: 2}, {Title: "NAMESPACE", Fit: display.Cut}, {Title: "NAME", Fit: display.Cut},
-		{Title: "PHASE"}, {Title: "FOR", Right: true, Drop: 1}, {Title: "POLICY", Drop: 3}, {Title: "ATTESTED"},
+		{Title: "ID"},
+		{Title: "ENGINE", Drop: 2},
+		{Title: "NAMESPACE", Fit: display.Cut},
+		{Title: "NAME", Fit: display.Cut},
+		{Title: "PHASE"},
+		{Title: "FOR", Right: true, Drop: 1},
+		{Title: "POLICY", Drop: 3},
+		{Title: "ATTESTED"},
 	}, rows)
 	return p.Err()
 }
@@ -152,13 +163,21 @@ func Alerts(p *display.Printer, all []api.Alert, now time.Time) error {
 			}
 		}
 		rows = append(rows, display.Row{Cells: []display.Cell{
-			{Text: a.Severity, Style: SeverityStyle(a.Severity)}, {Text: a.Name}, {Text: about},
-			{Text: Age(now.Sub(a.First)), Style: display.Dim}, {Text: strconv.Itoa(a.Count), Style: display.Dim}, {Text: a.Message},
+			{Text: a.Severity, Style: SeverityStyle(a.Severity)},
+			{Text: a.Name},
+			{Text: about},
+			{Text: Age(now.Sub(a.First)), Style: display.Dim},
+			{Text: strconv.Itoa(a.Count), Style: display.Dim},
+			{Text: a.Message},
 		}})
 	}
 	p.Table([]display.Column{
-		{Title: "SEVERITY"}, {Title: "ALERT", Fit: display.Cut}, {Title: "ABOUT", Fit: display.Cut}, {Title: "FOR", Right: true, Drop: 2},
-		{Title: "TIMES", Right: true, Drop: 1}, {Title: "MESSAGE", Fit: display.Wrap},
+		{Title: "SEVERITY"},
+		{Title: "ALERT", Fit: display.Cut},
+		{Title: "ABOUT", Fit: display.Cut},
+		{Title: "FOR", Right: true, Drop: 2},
+		{Title: "TIMES", Right: true, Drop: 1},
+		{Title: "MESSAGE", Fit: display.Wrap},
 	}, rows)
 	return p.Err()
 }

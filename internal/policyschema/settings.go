@@ -5,6 +5,7 @@ import (
 	"reflect"
 
 	"github.com/runward/runward/internal/config"
+	"github.com/runward/runward/internal/monitor/settings"
 )
 
 // words are the settings of runward.toml that take one of some words.
@@ -23,6 +24,16 @@ func Settings() (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	monitor, err := table(reflect.ValueOf(*settings.Default()), "monitor.")
+	if err != nil {
+		return nil, err
+	}
+	monitor["description"] = "What the monitor, runwardd, watches, whom it answers and what it does."
+	properties, ok := s["properties"].(object)
+	if !ok {
+		return nil, errors.New("runward.toml: the schema of a table has no properties")
+	}
+	properties["monitor"] = monitor
 	s["$schema"], s["title"] = draft, "runward.toml"
 	s["description"] = "The node's own settings. Every key may be left out. https://github.com/runward/runward"
 	return s, nil
@@ -58,6 +69,12 @@ func field(v reflect.Value, key string) (object, error) {
 		return object{"type": "string", "default": v.String()}, nil
 	case kind == reflect.String:
 		return object{"type": "string"}, nil
+	case kind == reflect.Bool:
+		return object{"type": "boolean", "default": v.Bool()}, nil
+	case kind == reflect.Int64:
+		return object{"type": "integer", "minimum": 0, "default": v.Int()}, nil
+	case v.Type() == reflect.TypeFor[[]string]():
+		return object{"type": "array", "items": object{"type": "string"}}, nil
 	case v.Type() == reflect.TypeFor[map[string]string]():
 		return object{"type": "object", "additionalProperties": object{"type": "string"}}, nil
 	case v.Type() == reflect.TypeFor[map[string][]string]():

@@ -15,6 +15,7 @@ import (
 
 	"github.com/runward/runward/internal/config"
 	"github.com/runward/runward/internal/customrule"
+	monitor "github.com/runward/runward/internal/monitor/settings"
 	"github.com/runward/runward/policy"
 	"github.com/runward/runward/policy/rules"
 )
@@ -61,6 +62,7 @@ func reference(cases string) ([]byte, error) {
 func settings(b *bytes.Buffer) {
 	b.WriteString("# The node's settings\n\n`runward.toml` in `" + filepath.Dir(config.File()) + "`; every key may be left out.\n\n| key | default | meaning |\n| --- | --- | --- |\n")
 	rows(b, "", reflect.ValueOf(*config.Default()))
+	rows(b, "monitor.", reflect.ValueOf(*monitor.Default()))
 	b.WriteString("\n")
 }
 
