@@ -22,18 +22,22 @@ paths  := -X $(conf).SysConfDir=$(SYSCONFDIR) -X $(conf).RunDir=$(RUNDIR) -X $(c
 	-X $(conf).StateDir=$(STATEDIR) -X $(conf).BinDir=$(PREFIX)/bin -X $(conf).LibDir=$(LIBDIR) -X $(conf).LibExecDir=$(LIBEXECDIR) -X $(conf).Version=$(VERSION)
 gobuild = CGO_ENABLED=0 $(GO) build -trimpath
 
-.PHONY: all build runward runward-rules runwardctl containerd-shim-runward-v2 runward-installer test unit oracle cases chart lint generate verify fuzz bench e2e compare vm demo install image setup help clean
+.PHONY: all build runward runward-rules runward-hook runwardctl containerd-shim-runward-v2 runward-installer test unit oracle cases chart lint generate verify fuzz bench e2e compare vm demo install image setup help clean
 .DEFAULT_GOAL := build
 
 all: build
 
-build: runward runward-rules runwardctl containerd-shim-runward-v2 ## every binary in bin/
+build: runward runward-rules runward-hook runwardctl containerd-shim-runward-v2 ## every binary in bin/
 
 runward:
 	$(gobuild) -ldflags '$(STRIP) -E runward_entry $(paths)' -o $(BINDIR)/runward ./cmd/runward
 
 runward-rules:
 	$(gobuild) -ldflags '$(STRIP) -E runward_entry $(paths)' -o $(BINDIR)/runward-rules ./cmd/runward-rules
+
+# Three times in the life of every container: nothing is linked that it does not need.
+runward-hook:
+	$(gobuild) -ldflags '$(STRIP) -X $(module)/hooks/notify.Socket=$(RUNDIR)/monitor.sock' -o $(BINDIR)/runward-hook ./cmd/runward-hook
 
 runwardctl:
 	$(gobuild) -ldflags '$(STRIP) $(paths)' -o $(BINDIR)/runwardctl ./cmd/runwardctl
@@ -45,9 +49,9 @@ containerd-shim-runward-v2:
 KUBEDIR := dist/kubernetes
 
 runward-installer:
-	$(MAKE) --no-print-directory runward runward-rules runwardctl PREFIX=/opt/runward/current LIBEXECDIR=/opt/runward/current/libexec BINDIR=$(KUBEDIR)/payload/bin
-	install -D -m 0755 $(KUBEDIR)/payload/bin/runward-rules $(KUBEDIR)/payload/libexec/runward/runward-rules
-	rm $(KUBEDIR)/payload/bin/runward-rules
+	$(MAKE) --no-print-directory runward runward-rules runward-hook runwardctl PREFIX=/opt/runward/current LIBEXECDIR=/opt/runward/current/libexec BINDIR=$(KUBEDIR)/payload/bin
+	install -D -m 0755 -t $(KUBEDIR)/payload/libexec/runward $(KUBEDIR)/payload/bin/runward-rules $(KUBEDIR)/payload/bin/runward-hook
+	rm $(KUBEDIR)/payload/bin/runward-rules $(KUBEDIR)/payload/bin/runward-hook
 	$(gobuild) -ldflags '$(STRIP) $(paths)' -o $(KUBEDIR)/runward-installer ./cmd/runward-installer
 
 image: runward-installer ## the image of the installer for Kubernetes, with podman, buildah or docker (BUILDER, IMAGE)
@@ -98,12 +102,13 @@ vm: ## the end-to-end tests on cgroup v2, systemd, AppArmor and newer engines, i
 
 demo: ## set up, build, and run one allowed, one rewritten and one refused container (root)
 	test/setup demo
-	@$(MAKE) --no-print-directory runward runward-rules runwardctl
+	@$(MAKE) --no-print-directory runward runward-rules runward-hook runwardctl
 	test/demo
 
 install: build ## install under DESTDIR
 	install -D -m 0755 $(BINDIR)/runward $(DESTDIR)$(PREFIX)/bin/runward
 	install -D -m 0755 $(BINDIR)/runward-rules $(DESTDIR)$(LIBEXECDIR)/runward/runward-rules
+	install -D -m 0755 $(BINDIR)/runward-hook $(DESTDIR)$(LIBEXECDIR)/runward/runward-hook
 	install -D -m 0755 $(BINDIR)/runwardctl $(DESTDIR)$(PREFIX)/bin/runwardctl
 	install -D -m 0755 $(BINDIR)/containerd-shim-runward-v2 $(DESTDIR)$(PREFIX)/bin/containerd-shim-runward-v2
 	install -d -m 0755 $(DESTDIR)$(SYSCONFDIR)/runward/policy.d

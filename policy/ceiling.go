@@ -33,6 +33,14 @@ type Ceiling struct {
 	IOWeight   *int64           `json:"io_weight,omitempty"`
 
 	Hugepages map[string]int64 `json:"hugepages,omitempty"` // bytes, by the size of a page in bytes
+
+	Monitor *MonitorTerms `json:"monitor,omitempty"` // what the monitor is to do; nil: nothing
+}
+
+// MonitorTerms are what policy asks of the node's monitor about one container.
+type MonitorTerms struct {
+	Required     bool   `json:"required,omitempty"` // it was created only because the monitor knew of it
+	OnDifference string `json:"on_difference"`      // one of Answers: what to do where the kernel has it otherwise than it was created
 }
 
 // A Limiter is a rule's settings that bound the container also after create.

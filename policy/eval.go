@@ -258,7 +258,9 @@ func (e *Eval) runRule(rule *Rule, policies []*Policy) {
 	}
 	first := len(e.findings)
 	if wide != nil {
-		e.active[rule.ID] = wide
+		if action != ActionAudit { // else nothing is held to it later
+			e.active[rule.ID] = wide
+		}
 		rule.Check.check(e, wide)
 	}
 	if len(used) > 0 {

@@ -44,6 +44,10 @@ type Facts struct {
 	// have reason to ask do, since it may have to be executed for it.
 	Features func() Features
 
+	// Hook is the absolute path of runward's own hook, which joins containers to
+	// the node's monitor; empty: not known. Whether it is there, Lookup says.
+	Hook string
+
 	// Claim is what the container that the call is about counts for in quotas
 	// already; nil at create, or not known.
 	Claim *Claim

@@ -29,7 +29,7 @@ func (f *Flag) Default(on bool) {
 func (f *Flag) isSet() bool         { return f.Set }
 func (f *Flag) stamp(policy string) { f.Policy = policy }
 func (f *Flag) meet(other setting) {
-	if o := other.(*Flag); !f.On && o.On {
+	if o := other.(*Flag); o.On && (!f.On || f.Policy == "") { // a policy's word stands before what a rule has by itself
 		*f = *o
 	}
 }
@@ -107,4 +107,58 @@ func (p *Permit) meet(other setting) {
 
 func (p *Permit) widen(other setting) {
 	p.Allow = p.Allow || other.(*Permit).Allow
+}
+
+// An Answer is what the monitor does about a container that is not as it was
+// created: "alert", "freeze" or "kill". Where several policies speak, the
+// strictest wins, and each does what those before it do.
+type Answer struct {
+	Word   string
+	Set    bool
+	Policy string
+}
+
+// Answers are the words of an Answer, the mildest first.
+var Answers = [...]string{"alert", "freeze", "kill"}
+
+// UnmarshalTOML reads one of Answers.
+func (a *Answer) UnmarshalTOML(v any) error {
+	word, _ := v.(string)
+	for _, known := range Answers {
+		if word == known {
+			*a = Answer{Word: word, Set: true}
+			return nil
+		}
+	}
+	return errors.New(`want "alert", "freeze" or "kill"`)
+}
+
+// Default sets it where the policy does not say; see Defaulter.
+func (a *Answer) Default(word string) {
+	if !a.Set {
+		*a = Answer{Word: word, Set: true}
+	}
+}
+
+func (a *Answer) strength() int {
+	for i, known := range Answers {
+		if a.Word == known {
+			return i
+		}
+	}
+	return -1
+}
+
+func (a *Answer) isSet() bool         { return a.Set }
+func (a *Answer) stamp(policy string) { a.Policy = policy }
+func (a *Answer) meet(other setting) {
+	if o := other.(*Answer); o.strength() > a.strength() {
+		*a = *o
+	}
+}
+
+func (a *Answer) widen(other setting) {
+	if o := other.(*Answer); a.Set && o.strength() < a.strength() {
+		a.Word = o.Word
+	}
 }

@@ -14,6 +14,7 @@ const (
 	KindForbid   Kind = "deny-list"   // the lists unite
 	KindRequire  Kind = "requirement" // one true is enough
 	KindPermit   Kind = "permit"      // allow or deny: one deny is enough
+	KindAnswer   Kind = "answer"      // alert, freeze or kill: the strictest wins
 	KindMaximum  Kind = "maximum"     // the smallest wins
 	KindMinimum  Kind = "minimum"     // the largest wins
 	KindDefault  Kind = "default"     // the first policy's
@@ -34,7 +35,7 @@ type Value struct {
 	Policies []string          // whose it is: all that have a list, else the one that decides; of maxima not known
 	Lists    []List            // of a list, each policy's
 	On       bool              // of a requirement: true; of a permit: deny
-	Number   int64             // of a maximum, minimum or default, in its unit
+	Number   int64             // of a maximum, minimum or default, in its unit; of an answer how strict it is
 	Table    map[string]Amount // of maxima
 
 	widens bool
@@ -130,6 +131,10 @@ func (p *Permit) value(v *Value) {
 		v.Text = "allow"
 	}
 	v.Policies = []string{p.Policy}
+}
+
+func (a *Answer) value(v *Value) {
+	v.Kind, v.Text, v.Number, v.Policies = KindAnswer, a.Word, int64(a.strength()), []string{a.Policy}
 }
 
 func (t *Text) value(v *Value) {

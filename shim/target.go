@@ -62,7 +62,7 @@ var errNoContainer = errors.New("there is no such container")
 // collect gathers the facts about a container of that bundle.
 func (c *call) collect(bundle string, annotations map[string]string) *policy.Facts {
 	f := host.Collect(host.Invocation{
-		Now: c.began.Unix(), Root: c.inv.Root, Bundle: bundle, Handler: c.handler, Runtime: realruntime.Kind(c.runtime),
+		Now: c.began.Unix(), Root: c.inv.Root, Bundle: bundle, Handler: c.handler, Runtime: realruntime.Kind(c.runtime), Hook: config.HookProgram(),
 		Annotations:        annotations,
 		TrustedAnnotations: c.cfg.Trust.Annotations, TrustedLabels: c.cfg.Trust.Labels,
 	})

@@ -238,7 +238,7 @@ func (e *explanation) facts() *policy.Facts {
 	}
 	e.Runtime = runtime
 	facts := host.Assume(host.Invocation{
-		Now: time.Now().Unix(), Root: e.flags.root, Bundle: e.Bundle, Handler: e.flags.handler, Runtime: realruntime.Kind(runtime),
+		Now: time.Now().Unix(), Root: e.flags.root, Bundle: e.Bundle, Handler: e.flags.handler, Runtime: realruntime.Kind(runtime), Hook: config.HookProgram(),
 		Annotations:        e.spec.View().Annotations,
 		TrustedAnnotations: e.cfg.Trust.Annotations, TrustedLabels: e.cfg.Trust.Labels,
 	}, e.flags.engine)

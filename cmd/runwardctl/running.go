@@ -103,7 +103,7 @@ func (l *live) spec() ([]byte, *policy.Spec, error) {
 // is assumed. Ledger and receipt have the engine and the identity as they were proven.
 func (l *live) facts(cfg *config.Config, spec *policy.Spec) (*policy.Facts, []string) {
 	in := host.Invocation{
-		Now: time.Now().Unix(), Root: l.Root, Bundle: l.Bundle, Handler: "runward", Runtime: l.Kind,
+		Now: time.Now().Unix(), Root: l.Root, Bundle: l.Bundle, Handler: "runward", Runtime: l.Kind, Hook: config.HookProgram(),
 		Annotations:        spec.View().Annotations,
 		TrustedAnnotations: cfg.Trust.Annotations, TrustedLabels: cfg.Trust.Labels,
 	}

@@ -16,6 +16,7 @@ var arrows = []struct {
 }{
 	{"cmd/runward", []string{"shim", "internal/inherit"}},
 	{"cmd/runward-rules", []string{"shim", "internal/inherit", "internal/customrule"}},
+	{"cmd/runward-hook", []string{"hooks", "hooks/notify"}},
 	{"cmd/containerd-shim-runward-v2", []string{"internal/containerdshim"}},
 	{"cmd/...", []string{"shim", "hooks", "policy", "policy/rules", "policy/profiles", "internal/..."}},
 
@@ -25,7 +26,7 @@ var arrows = []struct {
 		"internal/oci", "internal/owner", "internal/patch", "internal/policyfile", "internal/realruntime", "internal/state",
 	}},
 
-	{"policy/rules", []string{"policy", "internal/patch", "internal/jsondoc", "internal/nearest"}},
+	{"policy/rules", []string{"policy", "hooks", "internal/patch", "internal/jsondoc", "internal/nearest"}},
 	{"policy/profiles", nil},
 	{"policy", []string{"internal/patch", "internal/jsondoc", "internal/nearest"}},
 
@@ -75,6 +76,8 @@ var arrows = []struct {
 
 	// The leaves, which know nothing of policy.
 	{"shim/argv", nil},
+	{"hooks", nil},
+	{"hooks/notify", []string{"hooks"}},
 	{"internal/inherit", nil},
 	{"internal/oci", nil},
 	{"internal/patch", []string{"internal/jsondoc"}},

@@ -20,6 +20,9 @@ const module = "github.com/runward/runward"
 // wrapper is the program that every verb of every container pays for.
 const wrapper = "cmd/runward"
 
+// hook is the program that runtimes run three times for every container.
+const hook = "cmd/runward-hook"
+
 // A pkg is one folder with Go files.
 type pkg struct {
 	path  string // below the module, as "policy/rules"

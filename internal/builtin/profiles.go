@@ -37,6 +37,7 @@ func baseline() (*policy.Policy, []string) {
 		"host_paths":         {Settings: &rules.HostPathsSettings{Sources: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{"default"}}}}}},
 		"intel_rdt":          {Settings: &rules.IntelRdtSettings{}},
 		"masked_paths":       {Settings: &rules.MaskedPathsSettings{Open: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{}}}}}},
+		"monitor":            {Settings: &rules.MonitorSettings{Attach: policy.Flag{Policy: "baseline"}, Required: policy.Flag{Policy: "baseline"}, Timeout: policy.Max[policy.Count]{Policy: "baseline"}, OnDifference: policy.Answer{Policy: "baseline"}}},
 		"mounts":             {Settings: &rules.MountsSettings{Allow: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{"default"}}}}}},
 		"namespaces":         {Settings: &rules.NamespacesSettings{Host: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{}}}}, ReportUser: policy.Flag{Policy: "baseline"}}},
 		"net_devices":        {Settings: &rules.NetDevicesSettings{Allow: policy.AllowList{Lists: []policy.List{{Policy: "baseline", Items: []string{}}}}}},

@@ -213,6 +213,12 @@ func MonitorSocket() string { return filepath.Join(RunDir, "monitor.sock") }
 // evaluates them.
 func RulesProgram() string { return filepath.Join(LibExecDir, "runward", "runward-rules") }
 
+// HookProgram is the hook that joins containers to the node's monitor.
+func HookProgram() string { return filepath.Join(LibExecDir, "runward", "runward-hook") }
+
+// MonitorSocket is where the monitor listens.
+func MonitorSocket() string { return filepath.Join(RunDir, "monitor.sock") }
+
 // LinksDir is where engines find runward under other names.
 func LinksDir() string { return filepath.Join(LibExecDir, "runward", "links") }
 

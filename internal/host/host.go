@@ -19,6 +19,7 @@ type Invocation struct {
 	Bundle  string // the bundle's canonical path
 	Handler string // the last name in argv[0]
 	Runtime string // the real runtime's kind: runc, crun, youki, runsc
+	Hook    string // the absolute path of runward's own hook
 
 	// Annotations are config.json's. They are the container's word, of which
 	// only what the engine writes itself is believed.
@@ -51,6 +52,7 @@ func gather(root string, in Invocation, find func(rootless bool) origin) *policy
 		Handler:  in.Handler,
 		Runtime:  in.Runtime,
 		Bundle:   in.Bundle,
+		Hook:     in.Hook,
 		Lookup:   newResolver(in.Bundle).Lookup,
 		Inside:   newInsider(in.Bundle).Inside,
 		Feed:     ReadFeed,

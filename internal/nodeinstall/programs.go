@@ -22,7 +22,7 @@ const (
 )
 
 // Programs is everything that an image brings, in a directory of the pod.
-var programs = []string{"bin/runward", "bin/runwardctl", "libexec/runward/runward-rules"}
+var programs = []string{"bin/runward", "bin/runwardctl", "libexec/runward/runward-rules", "libexec/runward/runward-hook"}
 
 // identify names a set of programs by its version and content.
 func identify(payload fs.FS, version string) (string, error) {

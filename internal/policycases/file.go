@@ -38,7 +38,7 @@ type Case struct {
 	Config   string   `toml:"config" doc:"a config.json, or a directory with one and, where it was captured, a facts.json"`
 	Exec     Input    `toml:"exec" doc:"decide about a process that joins the container which the policies left of config: a process.json, or a table of what differs from the container's own process"`
 	Update   Input    `toml:"update" doc:"decide about new limits for that container: a resources.json, or its members as a table"`
-	Facts    Facts    `toml:"facts" doc:"the node and the container: engine, handler, identity, rootless, cgroup_v2, arch, kernel, now, apparmor, selinux, paths, verb, flags"`
+	Facts    Facts    `toml:"facts" doc:"the node and the container: engine, handler, identity, rootless, cgroup_v2, arch, kernel, now, apparmor, selinux, hook, paths, verb, flags"`
 	Verdict  string   `toml:"verdict" doc:"allow, rewrite or deny"`
 	Findings []Want   `toml:"finding" doc:"findings that there must be; where there are any, nothing else may be denied or rewritten"`
 	Patch    string   `toml:"patch" doc:"the JSON Patch that there must be"`

@@ -41,6 +41,11 @@ func TestCheck(t *testing.T) {
 		{"nothing wrong", complete, []string{base}, nil},
 		{"no policy", complete, nil, []string{`note no policy is installed: all containers are held to the profile "baseline" (policy.unselected in runward.toml)`}},
 		{
+			"the monitor, denied", complete,
+			[]string{base + "[monitor]\naction = \"deny\"\n"},
+			[]string{`warning /p/a.toml:5:1: this rule can never pass: no engine writes runward's hooks, which "deny" keeps it from adding; to start nothing without the monitor say required = true`},
+		},
+		{
 			"some are not selected", complete,
 			[]string{base + "[[select]]\nkind = [\"build\"]\n"},
 			[]string{`note containers that no policy selects are held to the profile "baseline" (policy.unselected in runward.toml)`},

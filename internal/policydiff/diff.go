@@ -185,6 +185,14 @@ func (d *differ) setting(rule string, a, b policy.Value) {
 			}
 			add(dir, "now "+b.Text+" instead of "+a.Text)
 		}
+	case policy.KindAnswer:
+		if a.Set && b.Set && a.Number != b.Number {
+			dir := Looser
+			if b.Number > a.Number {
+				dir = Stricter
+			}
+			add(dir, "now "+b.Text+" instead of "+a.Text)
+		}
 	case policy.KindMaximum:
 		bound(add, "at most ", a, b, b.Number < a.Number)
 	case policy.KindMinimum:

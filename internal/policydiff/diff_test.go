@@ -45,6 +45,7 @@ func TestCompare(t *testing.T) {
 		{"a default", "[memory]\ndefault = 5\n", "[memory]\ndefault = 6\n", []string{"other: memory.default: what is absent becomes 6 instead of 5"}, []string{"other: memory.default: what is absent becomes 5 instead of 6"}},
 		{"a requirement", "[user]\nnon_root = true\n", "[user]\nnon_root = false\n", []string{"looser: user.non_root: no longer required"}, []string{"stricter: user.non_root: now required"}},
 		{"allow or deny", "[image]\n", "[image]\nunknown = \"allow\"\n", []string{"looser: image.unknown: now allow instead of deny"}, []string{"stricter: image.unknown: now deny instead of allow"}},
+		{"an answer", "[monitor]\n", "[monitor]\non_difference = \"kill\"\n", []string{"stricter: monitor.on_difference: now kill instead of alert"}, []string{"looser: monitor.on_difference: now alert instead of kill"}},
 		{
 			"an allow-list", "[capabilities]\nallow = [\"CAP_KILL\", \"CAP_CHOWN\"]\n", "[capabilities]\nallow = [\"CAP_KILL\", \"CAP_FOWNER\"]\n",
 			[]string{"stricter: capabilities.allow: no longer allowed: CAP_CHOWN", "looser: capabilities.allow: also allowed: CAP_FOWNER"},

@@ -97,6 +97,8 @@ func setting(v policy.Value) (object, error) {
 		s["type"] = "boolean"
 	case policy.KindPermit:
 		s["enum"] = []string{"allow", "deny"}
+	case policy.KindAnswer:
+		s["enum"] = policy.Answers
 	case policy.KindWord:
 		s["type"] = "string"
 	case policy.KindMaximum, policy.KindMinimum, policy.KindDefault:

@@ -37,7 +37,8 @@ type facts struct {
 		Enabled bool     `json:"enabled"`
 		Loaded  []string `json:"loaded"`
 	} `json:"apparmor"`
-	SELinux bool `json:"selinux"`
+	SELinux bool   `json:"selinux"`
+	Hook    string `json:"hook"` // the path of runward's hook, which is there unless paths says otherwise; left out: not known
 
 	// Claim is what the container of an update claims already, Used what the
 	// others do, by grouping; none unless said.
@@ -78,7 +79,7 @@ func FactsAndTree(text []byte) (*policy.Facts, *Tree, error) {
 		Engine: in.Engine, Handler: in.Handler, Runtime: or(in.Runtime, "runc"), Bundle: or(in.Bundle, "/run/bundle"),
 		Identity: in.Identity, Rootless: in.Rootless, CgroupV2: in.CgroupV2 == nil || *in.CgroupV2,
 		Arch: or(in.Arch, "amd64"), Kernel: [2]int{6, 12},
-		Capabilities: 1<<41 - 1, SELinux: in.SELinux, Claim: in.Claim,
+		Capabilities: 1<<41 - 1, SELinux: in.SELinux, Claim: in.Claim, Hook: in.Hook,
 		Used: func(by string) (policy.Usage, error) { return in.Used[by], nil },
 	}
 	if len(in.Kernel) == 2 {
@@ -98,6 +99,9 @@ func FactsAndTree(text []byte) (*policy.Facts, *Tree, error) {
 	out.AppArmor.Enabled = in.AppArmor.Enabled
 	out.AppArmor.Profiles = func() []string { return in.AppArmor.Loaded }
 	tree := NewTree(out.Bundle)
+	if program := uint32(0o755); in.Hook != "" {
+		tree.add(in.Hook, Node{Type: "file", Mode: &program})
+	}
 	for p, n := range in.Paths {
 		if err := tree.Add(p, n); err != nil {
 			return nil, nil, fmt.Errorf("facts.json: %w", err)

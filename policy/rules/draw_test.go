@@ -235,6 +235,7 @@ var settingValues = map[string][]string{
 	"masked_paths.open":          {"/proc/keys", "/proc/*", "/sys/firmware"},
 	"devices.allow":              {"default", "c 10:229 rwm", "b 8:* r", "a *:* rwm", "c 1:* rwm"},
 	"hooks.allow":                {"default", "/usr/bin/*", "/usr/libexec/oci/hooks.d/*", "/bin/sh"},
+	"monitor.timeout":            {"1", "2", "60"},
 	"annotations.allow":          {"default", "com.example.*", "**", "run.oci.**"},
 	"annotations.forbid":         {"com.example.*", "io.podman.**"},
 	"sysctls.allow":              {"default", "net.*", "kernel.shm_rmid_forced", "*.**"},
@@ -310,6 +311,8 @@ func drawSetting(t *rapid.T, b *strings.Builder, rule string, field reflect.Stru
 		value = strconv.Quote(one(values...))
 	case kind == "Permit":
 		value = one(`"allow"`, `"deny"`)
+	case kind == "Answer":
+		value = one(`"alert"`, `"freeze"`, `"kill"`)
 	case kind == "Flag":
 		value = one("true", "false")
 	case len(values) > 0: // a number or a table, as it is written
@@ -340,7 +343,7 @@ func drawFacts(t *rapid.T, view *specs.Spec) *policy.Facts {
 		{Engine: "buildah", Bundle: "/var/tmp/buildah1", ParentExe: "/usr/bin/buildah"},
 	}).Draw(t, "call")
 	call.CgroupVersion = 1 + under(t, "cgroup version", 2)
-	f, _, err := policytest.CallFacts(call, view)
+	f, tree, err := policytest.CallFacts(call, view)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -352,6 +355,13 @@ func drawFacts(t *rapid.T, view *specs.Spec) *policy.Facts {
 	f.Used = func(string) (policy.Usage, error) { return used, nil }
 	f.Arch = pick(t, "arch", []string{"amd64", "arm64", "s390x", ""})
 	f.Kernel = pick(t, "kernel", [][2]int{{}, {4, 4}, {6, 12}})
+	if under(t, "hook", 3) > 0 {
+		f.Hook = monitorHook
+		mode := pick(t, "hook's mode", []uint32{0o755, 0o755, 0o777})
+		if err := tree.Add(monitorHook, policytest.Node{Type: "file", Mode: &mode}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if under(t, "lookup", 10) == 0 {
 		f.Lookup = nil
 	}

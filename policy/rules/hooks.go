@@ -28,7 +28,7 @@ const hookEnv = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 var Hooks = policy.Rule{
 	ID:    "hooks",
 	Title: "Only known programs of the host run for a container",
-	Doc: "A hook in config.json is a program of the host that the runtime runs as root. Each must be on the list, under exactly that path, a regular file of root's that nobody else can change, and so must every directory above it be. " +
+	Doc: "A hook in config.json is a program of the host that the runtime runs as root. Each but runward's own (see monitor) must be on the list, under exactly that path, a regular file of root's that nobody else can change, and so must every directory above it be. " +
 		"Docker up to 27 runs its own daemon's binary as libnetwork-setkey: it is known by where /proc/<pid>/exe leads. " +
 		"A hook that runs in the container's namespaces and has no environment of its own is given one: it would inherit the image's LD_PRELOAD (CVE-2025-23266). From an environment that it has, variables that make a program load other code are taken out.",
 	Since:   "0.1.0",
@@ -126,7 +126,7 @@ func refusedHook(e *policy.Eval, s *HooksSettings, list string, h *specs.Hook) s
 	switch {
 	case !strings.HasPrefix(h.Path, "/") || path.Clean(h.Path) != h.Path:
 		return `an absolute path without "." and ".."`
-	case !s.Allow.Permits(h.Path, match):
+	case !s.Allow.Permits(h.Path, match) && !(monitors(e, h.Path) && monitorList(list)):
 		return "only programs on the list hooks.allow"
 	case e.Facts.Lookup == nil || list == "startContainer" || isSetKey(e, list, h):
 		return ""

@@ -314,6 +314,15 @@ func opens(s *specs.Spec, kind string, n [2]int64, access string) bool {
 	return open
 }
 
+// monitorHook is where the drawn nodes have runward's own hook.
+const monitorHook = "/usr/libexec/runward/runward-hook"
+
+// withoutMonitor leaves out what runward adds itself, which gives the
+// container nothing.
+func withoutMonitor(hooks []specs.Hook) []specs.Hook {
+	return slices.DeleteFunc(slices.Clone(hooks), func(h specs.Hook) bool { return h.Path == monitorHook })
+}
+
 // moreNames compares what only ever is taken out.
 func moreNames(_, a, b *specs.Spec) string {
 	for name, value := range b.Linux.Sysctl {
@@ -336,6 +345,7 @@ func moreNames(_, a, b *specs.Spec) string {
 		{x.Poststart, y.Poststart},
 		{x.Poststop, y.Poststop},
 	} {
+		lists[0], lists[1] = withoutMonitor(lists[0]), withoutMonitor(lists[1])
 		for i, h := range lists[1] {
 			if i >= len(lists[0]) || path.Clean(h.Path) != path.Clean(lists[0][i].Path) {
 				return "hook " + h.Path

@@ -5,7 +5,8 @@ package rules
 import "github.com/runward/runward/policy"
 
 // All are the rules in the order in which they run. The order matters:
-// privileged judges the untouched config.json, seccomp is specialised to the
+// privileged judges the untouched config.json, hooks the engine's hooks before
+// monitor adds its own, seccomp is specialised to the
 // capabilities that remain, quota adds up the limits that the rest leaves.
 var All = []policy.Rule{
 	RequireIdentity,
@@ -28,6 +29,7 @@ var All = []policy.Rule{
 	MaskedPaths,
 	Devices,
 	Hooks,
+	Monitor,
 	Annotations,
 	Sysctls,
 	Memory,

@@ -33,6 +33,9 @@ func TestSettingsRefused(t *testing.T) {
 		{"[quota]\nmemory = { namespaces = '1GiB' }", `memory: "namespaces" is not known; did you mean "namespace"?`},
 		{"[quota]\ncontainers = { node = 0 }", `containers: node: want more than 0`},
 		{"[quota]\nmemory = '16GiB'", `want a table of numbers`},
+		{"[monitor]\ntimeout = 0", `monitor.timeout: want 1 to 60 seconds, found 0`},
+		{"[monitor]\ntimeout = 61", `monitor.timeout: want 1 to 60 seconds, found 61`},
+		{"[monitor]\non_difference = 'stop'", `want "alert", "freeze" or "kill"`},
 		{"[io_limits]\nweight = 1001", `weight: want 10 to 1000, found 1001`},
 	} {
 		_, err := policyfile.Parse("p.toml", []byte("version = 1\nname = \"a\"\n"+c.text), rules.All, noProfiles)

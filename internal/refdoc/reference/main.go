@@ -205,6 +205,8 @@ func kind(t reflect.Type) string {
 		return "requirement: one policy's true is enough"
 	case name == "Permit":
 		return "`allow` or `deny`: one policy's deny is enough"
+	case name == "Answer":
+		return "`alert`, `freeze` or `kill`: the strictest wins"
 	case strings.HasPrefix(name, "MaxTable"):
 		return "maxima by name: the smallest wins"
 	case strings.HasPrefix(name, "Max"):

@@ -1,0 +1,32 @@
+// Command runward-hook is the OCI hook that tells the node's monitor of a
+// container. Runtimes run it; runward writes it into config.json, and its
+// arguments are nobody else's.
+
+// See cmd/runward: nothing here is worth a look at the cgroup's CPUs.
+//
+//go:debug containermaxprocs=0
+package main
+
+import (
+	"os"
+	"slices"
+	"syscall"
+
+	"github.com/runward/runward/hooks"
+	"github.com/runward/runward/hooks/notify"
+)
+
+func main() {
+	call, err := hooks.Parse(os.Args)
+	if err == nil {
+		err = notify.Tell(call, 0)
+	}
+	// Nothing is said where nothing depends on it: runtimes drop it, or log it
+	// for every container of a node on which the monitor does not run.
+	if err != nil && slices.Contains(os.Args, "--required") {
+		// Not os.Stderr, which dies of SIGPIPE. The exit code says it, too.
+		_, _ = syscall.Write(2, []byte("runward-hook: policy wants no container without the node's monitor, and "+err.Error()+
+			"; start it (systemctl start runwardd), or ask the administrator to take required out of the policy's [monitor]\n"))
+		os.Exit(1)
+	}
+}
