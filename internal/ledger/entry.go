@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strconv"
 
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
 	"github.com/runward/runward/internal/jsondoc"
 	"github.com/runward/runward/policy"
 )
@@ -42,6 +44,10 @@ type Entry struct {
 	// it is the larger of what the container had and what it was to get.
 	Claim   policy.Claim `json:"claim"`
 	Updater *Process     `json:"updater,omitempty"`
+
+	// Asked is what updates asked for last, by limit. Whether they succeeded is
+	// not known.
+	Asked *specs.LinuxResources `json:"asked,omitempty"`
 
 	// Of the process that creates the container: this one, which becomes the
 	// runtime. Put fills them in. While it lives and the runtime has not made

@@ -27,6 +27,11 @@ func ReadStat(pid int) (Stat, error) {
 	if err != nil {
 		return Stat{}, err
 	}
+	return ParseStat(data)
+}
+
+// ParseStat reads /proc/PID/stat.
+func ParseStat(data []byte) (Stat, error) {
 	// The name is in parentheses and may contain any byte; proc(5) counts the
 	// state as field 3 and the start as field 22.
 	fields := bytes.Fields(data[bytes.LastIndexByte(data, ')')+1:])

@@ -96,13 +96,13 @@ func checkCapabilities(e *policy.Eval, s *CapabilitiesSettings) {
 func allowedCapabilities(list policy.AllowList) uint64 {
 	set := ^uint64(0)
 	for _, l := range list.Lists {
-		set &= capabilitySet(l.Items)
+		set &= policy.CapabilitySet(l.Items)
 	}
 	return set
 }
 
 func capabilityAllowed(name string, allow uint64) bool {
-	n := capabilityNumber(name)
+	n := policy.CapabilityNumber(name)
 	return n >= 0 && allow&(1<<n) != 0
 }
 
@@ -113,7 +113,7 @@ func refusedCapabilities(list, names []string, allow uint64) []string {
 		if capabilityAllowed(name, allow) {
 			continue
 		}
-		if capabilityNumber(name) < 0 {
+		if policy.CapabilityNumber(name) < 0 {
 			name = strconv.Quote(name)
 		}
 		if !inList(list, name) {

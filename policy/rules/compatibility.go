@@ -141,7 +141,7 @@ func gainless(name string, f *policy.InnerFile, before, after, given, left *cred
 
 func capabilityText(set uint64) string {
 	var names []string
-	for i, name := range capabilityNames {
+	for i, name := range policy.CapabilityNames {
 		if set&(1<<i) != 0 {
 			names = append(names, name)
 		}

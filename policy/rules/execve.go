@@ -35,11 +35,11 @@ const (
 func credsOf(p *specs.Process) creds {
 	c := creds{
 		uid: p.User.UID, gid: p.User.GID, groups: p.User.AdditionalGids, noGains: p.NoNewPrivileges,
-		bounding: capabilitySet(p.Capabilities.Bounding), permitted: capabilitySet(p.Capabilities.Permitted),
-		inheritable: capabilitySet(p.Capabilities.Inheritable),
+		bounding: policy.CapabilitySet(p.Capabilities.Bounding), permitted: policy.CapabilitySet(p.Capabilities.Permitted),
+		inheritable: policy.CapabilitySet(p.Capabilities.Inheritable),
 	}
-	c.effective = capabilitySet(p.Capabilities.Effective) & c.permitted
-	c.ambient = capabilitySet(p.Capabilities.Ambient) & c.permitted & c.inheritable
+	c.effective = policy.CapabilitySet(p.Capabilities.Effective) & c.permitted
+	c.ambient = policy.CapabilitySet(p.Capabilities.Ambient) & c.permitted & c.inheritable
 	return c
 }
 

@@ -70,10 +70,10 @@ func checkPrivileged(e *policy.Eval, _ *PrivilegedSettings) {
 // beyondDefault counts the capabilities beyond the engines' default of the
 // largest set.
 func beyondDefault(c *specs.LinuxCapabilities) int {
-	usual, most := capabilitySet(engineCapabilities), 0
+	usual, most := policy.CapabilitySet(engineCapabilities), 0
 	for _, set := range [...][]string{c.Bounding, c.Effective, c.Permitted, c.Inheritable, c.Ambient} {
 		n := 0
-		for more := capabilitySet(set) &^ usual; more != 0; more &= more - 1 {
+		for more := policy.CapabilitySet(set) &^ usual; more != 0; more &= more - 1 {
 			n++
 		}
 		most = max(most, n)

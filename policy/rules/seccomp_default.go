@@ -44,7 +44,7 @@ type seccompNode struct {
 }
 
 func seccompNodeOf(e *policy.Eval, forbid policy.Forbid) seccompNode {
-	n := seccompNode{caps: capabilitySet(e.Spec.Process.Capabilities.Bounding), kernel: e.Facts.Kernel, forbid: forbid}
+	n := seccompNode{caps: policy.CapabilitySet(e.Spec.Process.Capabilities.Bounding), kernel: e.Facts.Kernel, forbid: forbid}
 	for i := range mobyArches {
 		if mobyArches[i].goarch == e.Facts.Arch {
 			n.arch = &mobyArches[i]
