@@ -22,12 +22,12 @@ paths  := -X $(conf).SysConfDir=$(SYSCONFDIR) -X $(conf).RunDir=$(RUNDIR) -X $(c
 	-X $(conf).StateDir=$(STATEDIR) -X $(conf).BinDir=$(PREFIX)/bin -X $(conf).LibDir=$(LIBDIR) -X $(conf).LibExecDir=$(LIBEXECDIR) -X $(conf).Version=$(VERSION)
 gobuild = CGO_ENABLED=0 $(GO) build -trimpath
 
-.PHONY: all build runward runward-rules runward-hook runwardctl containerd-shim-runward-v2 runward-installer test unit oracle cases chart lint generate verify fuzz bench e2e compare vm demo install image setup help clean
+.PHONY: all build runward runward-rules runward-hook runwardd runwardctl containerd-shim-runward-v2 runward-installer test unit oracle cases chart lint generate verify fuzz bench e2e compare vm demo install image setup help clean
 .DEFAULT_GOAL := build
 
 all: build
 
-build: runward runward-rules runward-hook runwardctl containerd-shim-runward-v2 ## every binary in bin/
+build: runward runward-rules runward-hook runwardd runwardctl containerd-shim-runward-v2 ## every binary in bin/
 
 runward:
 	$(gobuild) -ldflags '$(STRIP) -E runward_entry $(paths)' -o $(BINDIR)/runward ./cmd/runward
@@ -38,6 +38,9 @@ runward-rules:
 # Three times in the life of every container: nothing is linked that it does not need.
 runward-hook:
 	$(gobuild) -ldflags '$(STRIP) -X $(module)/hooks/notify.Socket=$(RUNDIR)/monitor.sock' -o $(BINDIR)/runward-hook ./cmd/runward-hook
+
+runwardd:
+	$(gobuild) -ldflags '$(STRIP) $(paths)' -o $(BINDIR)/runwardd ./cmd/runwardd
 
 runwardctl:
 	$(gobuild) -ldflags '$(STRIP) $(paths)' -o $(BINDIR)/runwardctl ./cmd/runwardctl
@@ -109,6 +112,7 @@ install: build ## install under DESTDIR
 	install -D -m 0755 $(BINDIR)/runward $(DESTDIR)$(PREFIX)/bin/runward
 	install -D -m 0755 $(BINDIR)/runward-rules $(DESTDIR)$(LIBEXECDIR)/runward/runward-rules
 	install -D -m 0755 $(BINDIR)/runward-hook $(DESTDIR)$(LIBEXECDIR)/runward/runward-hook
+	install -D -m 0755 $(BINDIR)/runwardd $(DESTDIR)$(PREFIX)/sbin/runwardd
 	install -D -m 0755 $(BINDIR)/runwardctl $(DESTDIR)$(PREFIX)/bin/runwardctl
 	install -D -m 0755 $(BINDIR)/containerd-shim-runward-v2 $(DESTDIR)$(PREFIX)/bin/containerd-shim-runward-v2
 	install -d -m 0755 $(DESTDIR)$(SYSCONFDIR)/runward/policy.d

@@ -21,7 +21,10 @@ import (
 	"github.com/runward/runward/internal/audit"
 	"github.com/runward/runward/internal/audit/event"
 	"github.com/runward/runward/internal/config"
+	"github.com/runward/runward/internal/ledger"
 	"github.com/runward/runward/internal/monitor"
+	"github.com/runward/runward/internal/monitor/attest"
+	"github.com/runward/runward/internal/monitor/prove"
 	"github.com/runward/runward/internal/monitor/settings"
 )
 
@@ -108,9 +111,25 @@ func serve(log *logrus.Logger) (code int, err error) {
 	}
 	sync, _ := audit.ParseSync(cfg.Audit.Sync) // config.Load has checked it
 	chain := audit.Config{Path: cfg.Audit.Receipts, Sync: sync}
+	prover, err := prove.New(filepath.Join(config.RunDir, "monitor"), runtimes(cfg)...)
+	if err != nil {
+		return 1, err
+	}
 	d, err := monitor.New(monitor.Config{
 		Ledger: config.LedgerDir(), Socket: config.MonitorSocket(), Settings: own, Log: log, Version: config.Version,
 		Record: func(e *event.Event) error { return event.Append(chain, e) },
+		Attest: func(entry *ledger.Entry, pid int, start uint64) monitor.Attestation {
+			ready, found, err := prover.Attest(entry, pid, start)
+			if errors.Is(err, attest.ErrGone) {
+				return monitor.Attestation{Ended: true}
+			}
+			return monitor.Attestation{Ready: ready || err != nil, Differences: found, Unproven: err}
+		},
+		Forget: func(entry *ledger.Entry) {
+			if err := prover.Forget(entry); err != nil {
+				log.WithError(err).Warn("what was kept of a container is left behind")
+			}
+		},
 	})
 	if err != nil {
 		return 1, err
@@ -120,7 +139,7 @@ func serve(log *logrus.Logger) (code int, err error) {
 	err = d.Run(ctx, func() {
 		log.WithField("version", config.Version).Info("listening on " + config.MonitorSocket())
 		notify(log, daemon.SdNotifyReady)
-		go watchdog(ctx, log)
+		go watchdog(ctx, log, func() { _ = d.Status() }) // which takes the lock
 	})
 	notify(log, daemon.SdNotifyStopping)
 	if err != nil {
@@ -129,14 +148,24 @@ func serve(log *logrus.Logger) (code int, err error) {
 	return 0, nil
 }
 
+// runtimes are the real ones that runward may execute.
+func runtimes(cfg *config.Config) []string {
+	all := append([]string{cfg.Runtime.Path}, config.RuntimePaths...)
+	for _, path := range cfg.Runtime.Handlers {
+		all = append(all, path)
+	}
+	return all
+}
+
 func notify(log *logrus.Logger, state string) {
 	if _, err := daemon.SdNotify(false, state); err != nil {
 		log.WithError(err).Warn("systemd cannot be told " + state)
 	}
 }
 
-// watchdog tells systemd that the daemon lives, where its unit asks for that.
-func watchdog(ctx context.Context, log *logrus.Logger) {
+// watchdog tells systemd that the daemon lives, where its unit asks for that,
+// as long as check returns.
+func watchdog(ctx context.Context, log *logrus.Logger, check func()) {
 	every, err := daemon.SdWatchdogEnabled(false)
 	if err != nil || every == 0 {
 		return
@@ -146,6 +175,7 @@ func watchdog(ctx context.Context, log *logrus.Logger) {
 	for {
 		select {
 		case <-t.C:
+			check()
 			notify(log, daemon.SdNotifyWatchdog)
 		case <-ctx.Done():
 			return

@@ -71,6 +71,7 @@ var arrows = []struct {
 	}},
 	{"internal/monitor/api", nil},
 	{"internal/monitor/client", []string{"internal/audit/event", "internal/monitor/api"}},
+	{"internal/monitor/prove", []string{"internal/ledger", "internal/owner", "internal/monitor/api", "internal/monitor/attest"}},
 	{"internal/monitor/settings", []string{"internal/config", "internal/owner", "internal/tomlfile"}},
 	{"internal/monitorview", []string{"internal/audit/event", "internal/monitor/api", "internal/display"}},
 

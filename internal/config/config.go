@@ -206,9 +206,6 @@ func LedgerDir() string { return filepath.Join(RunDir, "ledger") }
 // Wrapper is runward, as it is installed.
 func Wrapper() string { return filepath.Join(BinDir, "runward") }
 
-// MonitorSocket is where the node's monitor listens.
-func MonitorSocket() string { return filepath.Join(RunDir, "monitor.sock") }
-
 // RulesProgram is the wrapper with custom rules: the same program, with what
 // evaluates them.
 func RulesProgram() string { return filepath.Join(LibExecDir, "runward", "runward-rules") }

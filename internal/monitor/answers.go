@@ -23,7 +23,13 @@ func (d *Daemon) answerDifference(c *container, entry *ledger.Entry) {
 		})
 		return
 	}
-	why := c.differences[0].Field + ": got " + c.differences[0].Got + ", wanted " + c.differences[0].Want
+	why := ""
+	for i := range c.differences {
+		if diff := &c.differences[i]; diff.Severity != event.Info && !diff.Unread {
+			why = differenceText(diff)
+			break
+		}
+	}
 	go func() { // the lock is held, and a freeze may take a while
 		_ = d.act(c, action, "policy", why) // act records what went wrong
 	}()
@@ -31,8 +37,8 @@ func (d *Daemon) answerDifference(c *container, entry *ledger.Entry) {
 
 // onDifference is what policy says to do: nothing, freeze or kill.
 func onDifference(entry *ledger.Entry) string {
-	if !entry.Enforced {
-		return ""
+	if terms := entry.Ceiling.Monitor; terms != nil && terms.OnDifference != "alert" {
+		return terms.OnDifference
 	}
 	return ""
 }

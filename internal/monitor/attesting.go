@@ -3,7 +3,8 @@ package monitor
 import (
 	"context"
 	"errors"
-	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/runward/runward/internal/audit/event"
@@ -123,14 +124,7 @@ func (d *Daemon) took(c *container, entry *ledger.Entry, a Attestation, spent ti
 		d.lifecycle(c, "started", "")
 	}
 	c.attested, c.differences, c.unproven = now, a.Differences, ""
-	switch {
-	case len(a.Differences) > 0:
-		c.verdict = api.Differs
-	case a.Unproven != nil:
-		c.verdict = api.Unproven
-	default:
-		c.verdict = api.Proven
-	}
+	c.verdict = verdict(&a)
 	d.counts.attestations.WithLabelValues(string(c.verdict)).Inc()
 	if a.Unproven != nil {
 		c.unproven = a.Unproven.Error()
@@ -142,27 +136,59 @@ func (d *Daemon) took(c *container, entry *ledger.Entry, a Attestation, spent ti
 	}
 }
 
+// verdict is what an attestation says as a whole.
+func verdict(a *Attestation) api.Verdict {
+	v := api.Proven
+	if a.Unproven != nil {
+		v = api.Unproven
+	}
+	for i := range a.Differences {
+		switch d := &a.Differences[i]; {
+		case d.Severity == event.Info:
+		case !d.Unread:
+			return api.Differs
+		default:
+			v = api.Unproven
+		}
+	}
+	return v
+}
+
+func differenceText(d *api.Difference) string {
+	text := d.Field + ": the kernel shows " + d.Got + ", decided was " + d.Want
+	if d.Unread {
+		text = d.Field + ": " + d.Got + "; decided was " + d.Want
+	}
+	if d.PID != 0 {
+		text = "process " + strconv.Itoa(d.PID) + ": " + text
+	}
+	return text
+}
+
 // compare raises what an attestation has found, and clears what it finds no
 // more. It tells whether something is new.
 func (d *Daemon) compare(c *container) (fresh bool) {
 	found := map[alertKey]bool{}
-	raise := func(name string, alert api.Alert) {
-		k := alertKey{c.key, "attest." + name, ""}
+	raise := func(name, about string, unread bool, alert api.Alert) {
+		k := alertKey{c.key, "attest." + name, about}
 		found[k] = true
-		fresh = d.raiseOf(c, k, alert) || fresh
+		fresh = d.raiseOf(c, k, alert) && !unread || fresh
 	}
 	for _, diff := range c.differences {
-		raise(diff.Field, api.Alert{
+		if diff.Severity == event.Info {
+			continue // it is shown with the container
+		}
+		check, _, _ := strings.Cut(strings.ReplaceAll(diff.Field, ":", "."), ".")
+		raise(check, diff.Field+" "+strconv.Itoa(diff.PID), diff.Unread, api.Alert{
 			Severity: diff.Severity, Got: diff.Got, Want: diff.Want,
-			Message: fmt.Sprintf("%s: the kernel shows %s, decided was %s", diff.Field, diff.Got, diff.Want),
+			Message: differenceText(&diff),
 		})
 	}
-	if c.verdict == api.Unproven {
-		d.raiseOf(c, alertKey{c.key, "attest.unproven", ""}, api.Alert{Severity: event.Warning, Message: "it could not be compared with its decision: " + c.unproven})
-		found[alertKey{c.key, "attest.unproven", ""}] = true
+	if c.unproven != "" {
+		raise("unproven", "", true, api.Alert{Severity: event.Warning, Message: "it could not be compared with its decision: " + c.unproven})
 	}
 	for _, k := range d.alerts.of(c.key) {
-		if len(k.name) > 7 && k.name[:7] == "attest." && !found[k] {
+		if strings.HasPrefix(k.name, "attest.") && !found[k] {
 			d.clearLocked(k)
 		}
 	}

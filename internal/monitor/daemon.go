@@ -26,9 +26,9 @@ import (
 // An Attestation is what a look at a container's processes found.
 type Attestation struct {
 	Ready       bool // its own program runs: before, what the kernel shows is the runtime's
-	Ended       bool
+	Ended       bool // and with it what there was to see
 	Differences []api.Difference
-	Unproven    error // what could not be read
+	Unproven    error // why it could not be compared, or not whole
 }
 
 // Config is what a Daemon works with.
@@ -43,6 +43,8 @@ type Config struct {
 	Record func(*event.Event) error
 	// Attest compares the process of a container with the decision.
 	Attest func(entry *ledger.Entry, pid int, start uint64) Attestation
+	// Forget drops what Attest keeps of a container that is gone.
+	Forget func(entry *ledger.Entry)
 	// Answer does something to a container, verified: freeze, thaw, kill,
 	// quarantine or release.
 	Answer func(action string, entry *ledger.Entry, pid int, start uint64) error
@@ -255,6 +257,7 @@ func (d *Daemon) remove(c *container) {
 	}
 	d.schedule.drop(c)
 	d.exits.leave(c.key)
+	d.Forget(c.entry)
 	for _, k := range d.alerts.of(c.key) {
 		d.alerts.clear(k)
 	}

@@ -71,6 +71,7 @@ func (n *node) config() Config {
 			n.asked <- e.ID
 			return n.found
 		},
+		Forget: func(*ledger.Entry) {},
 		Answer: func(action string, e *ledger.Entry, _ int, _ uint64) error {
 			n.mu.Lock()
 			defer n.mu.Unlock()

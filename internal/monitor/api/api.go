@@ -42,7 +42,9 @@ type Difference struct {
 	Field    string `json:"field"` // capabilities.effective, cgroup.memory, ...
 	Got      string `json:"got"`
 	Want     string `json:"want"`
-	Severity string `json:"severity"` // warning or critical
+	Severity string `json:"severity"`         // info, warning or critical
+	PID      int    `json:"pid,omitempty"`    // of the process; 0: of the container as a whole
+	Unread   bool   `json:"unread,omitempty"` // Got says why it could not be observed
 }
 
 // A Container is one that the monitor follows.
