@@ -126,11 +126,26 @@ func (v *mountView) mount(want *WantMount) {
 		v.differ(field, want.Point, "not mounted", "mounted", Critical)
 		return
 	}
-	if missing := want.Flags &^ m.Flags; missing != 0 {
+	flags := want.Flags
+	if want.Cgroup && m.FS == "tmpfs" { // runtimes leave it writable: nothing is in it but what follows
+		flags &^= readOnly
+		v.controllers(want)
+	}
+	if missing := flags &^ m.Flags; missing != 0 {
 		v.differ(field, m.Point, "without "+missing.String(), "with "+want.Flags.String(), Critical)
 	}
 	if m.Shared && !want.Shared {
 		v.differ(field, m.Point, "mounts in it are seen elsewhere", "mounts in it stay in it", Critical)
+	}
+}
+
+// controllers compares the mounts of cgroup v1, one for each controller.
+func (v *mountView) controllers(want *WantMount) {
+	for i := range v.got.Mounts {
+		m := &v.got.Mounts[i]
+		if missing := want.Flags &^ m.Flags; missing != 0 && strings.HasPrefix(m.Point, want.Point+"/") && v.tree.exactly(m.Point) == m {
+			v.differ("mounts:"+m.Point, m.Point, "without "+missing.String(), "with "+want.Flags.String(), Critical)
+		}
 	}
 }
 
