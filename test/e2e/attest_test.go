@@ -372,3 +372,99 @@ func TestAttestNamesTampering(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Containers of engines, with what engines add, and a pod's shared namespaces.
+func TestAttestContainersOfEngines(t *testing.T) {
+	check := func(t *testing.T, n *lab.Node, count int) {
+		t.Helper()
+		all := subjects(t, n)
+		if len(all) != count {
+			t.Errorf("%d containers in the ledger, want %d", len(all), count)
+		}
+		for _, s := range all {
+			s.clean(s.entry.Engine + " " + strings.Join(s.want.Cgroups, " "))
+		}
+	}
+	t.Run("podman", func(t *testing.T) {
+		n := lab.NewNode(t)
+		n.Policy("10-free.toml", free)
+		p := lab.Podman(t, n.Runward)
+		volume := lab.Dir(t)
+		for _, options := range [][]string{
+			{},
+			{"--privileged"},
+			{"--read-only", "--tmpfs", "/tmp", "--volume", volume + ":/data:ro,Z"},
+			{"--user", "1000:1000", "--cap-drop", "all", "--security-opt", "no-new-privileges"},
+			{"--security-opt", "seccomp=unconfined", "--pids-limit", "20", "--memory", "64m", "--cpus", "0.7", "--cpu-shares", "300"},
+			{"--uidmap", "0:100000:5000", "--gidmap", "0:100000:5000"},
+			{"--pid", "host", "--ipc", "host", "--uts", "host", "--cgroupns", "host"},
+			{"--systemd", "always"},
+			{"--init", "--oom-score-adj", "700"},
+		} {
+			args := append(append([]string{"--detach"}, options...), lab.Image, "sleep", "1000")
+			if out := p.TryRun(args...); out.Code != 0 {
+				t.Errorf("%v: %s", options, out.Stderr)
+			}
+		}
+		first := strings.TrimSpace(p.Run("--detach", "--name", "first", lab.Image, "sleep", "1000"))
+		p.Run("--detach", "--name", "second", "--pid", "container:"+first, "--ipc", "container:"+first, lab.Image, "sleep", "1000")
+		if out := p.Try("exec", "--detach", "--privileged", "first", "sleep", "999"); out.Code != 0 {
+			t.Error(out.Stderr)
+		}
+		check(t, n, 11)
+		if out := p.Try("rm", "--force", "--time", "0", "second"); out.Code != 0 { // the first one has to wait for it
+			t.Error(out.Stderr)
+		}
+	})
+	t.Run("ctr", func(t *testing.T) {
+		n := lab.NewNode(t)
+		n.Policy("10-free.toml", free)
+		d := lab.Containerd(t, n.Runward)
+		for i, options := range [][]string{
+			{},
+			{"--read-only"},
+			{"--seccomp", "--memory-limit", "67108864", "--cpus", "0.5"},
+			{"--net-host"},
+			{"--mount", "type=bind,src=/tmp,dst=/data,options=rbind:ro"},
+		} {
+			d.Ctr(append(append([]string{"run", "--detach", "--runc-binary", n.Runward}, options...), lab.Image, "c"+strconv.Itoa(i), "sleep", "1000")...)
+		}
+		check(t, n, 5)
+	})
+	t.Run("kubernetes", func(t *testing.T) {
+		n := lab.NewNode(t)
+		n.Policy("10-free.toml", free)
+		d := lab.Containerd(t, n.Runward)
+		if out := d.KeepPod(d.PodRequest("true")); out.Code != 0 {
+			t.Fatal(out.Stderr)
+		}
+		check(t, n, 2)
+	})
+	t.Run("docker", func(t *testing.T) {
+		n := lab.NewNode(t)
+		n.Policy("10-free.toml", free)
+		d := lab.Docker(t, n.Runward)
+		for _, options := range [][]string{
+			{},
+			{"--cap-add", "SYS_ADMIN", "--device", "/dev/loop0:/dev/x", "--security-opt", "seccomp=unconfined"}, // the machine may lack what --privileged gives
+			{"--read-only", "--tmpfs", "/tmp:noexec", "--volume", "/tmp:/data:ro"},
+			{"--user", "1000", "--cap-drop", "all", "--security-opt", "no-new-privileges"},
+			{"--pids-limit", "20", "--memory", "64m", "--cpus", "0.7", "--cpu-shares", "300", "--ulimit", "nofile=100:200"},
+			{"--pid", "host", "--ipc", "host", "--uts", "host"},
+			{"--init"},
+		} {
+			if out := d.TryRun(append(append([]string{"--detach"}, options...), lab.Image, "sleep", "1000")...); out.Code != 0 {
+				t.Errorf("%v: %s", options, out.Stderr)
+			}
+		}
+		first := strings.TrimSpace(d.Try("ps", "--quiet", "--latest").Stdout)
+		if out := d.TryRun("--detach", "--pid", "container:"+first, lab.Image, "sleep", "1000"); out.Code != 0 {
+			t.Error(out.Stderr)
+		}
+		check(t, n, 8)
+		if out := d.Try("update", "--memory", "100m", "--memory-swap", "150m", "--cpu-shares", "900", "--pids-limit", "30", first); out.Code != 0 {
+			t.Error(out.Stderr)
+		}
+		check(t, n, 8)
+	})
+}

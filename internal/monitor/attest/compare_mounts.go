@@ -143,10 +143,24 @@ func (v *mountView) mount(want *WantMount) {
 func (v *mountView) controllers(want *WantMount) {
 	for i := range v.got.Mounts {
 		m := &v.got.Mounts[i]
-		if missing := want.Flags &^ m.Flags; missing != 0 && strings.HasPrefix(m.Point, want.Point+"/") && v.tree.exactly(m.Point) == m {
+		if !strings.HasPrefix(m.Point, want.Point+"/") || v.tree.exactly(m.Point) != m || v.under(m.Point) != want {
+			continue
+		}
+		if missing := want.Flags &^ m.Flags; missing != 0 {
 			v.differ("mounts:"+m.Point, m.Point, "without "+missing.String(), "with "+want.Flags.String(), Critical)
 		}
 	}
+}
+
+// under is the mount of config.json that a place is in.
+func (v *mountView) under(at string) *WantMount {
+	var in *WantMount
+	for i := range v.want.Mounts {
+		if w := &v.want.Mounts[i]; below(at, w.Point) && (in == nil || len(w.Point) >= len(in.Point)) {
+			in = w
+		}
+	}
+	return in
 }
 
 // A mountKey tells a mount from another at the same place.
