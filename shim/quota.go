@@ -1,6 +1,8 @@
 package shim
 
 import (
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
 	"github.com/runward/runward/internal/config"
 	"github.com/runward/runward/internal/ledger"
 	"github.com/runward/runward/internal/realruntime"
@@ -50,15 +52,22 @@ func (c *call) put(e *ledger.Entry) error {
 	return c.held.Put(e)
 }
 
-// claim keeps what an update that may go on makes the container claim, before
-// the runtime changes it. Until it has, the larger of both counts.
-func (c *call) claim(e *ledger.Entry) error {
-	if e == nil || c.decision.Claim == e.Claim {
+// claim keeps what an update that may go on asks for and makes the container
+// claim, before the runtime changes it. Until it has, the larger claim counts.
+func (c *call) claim(e *ledger.Entry, asked *specs.LinuxResources) error {
+	if e == nil {
 		return nil
 	}
 	changed := *e
-	changed.Claim = e.Claim.Larger(c.decision.Claim)
-	return c.held.Update(&changed)
+	added := changed.Ask(asked)
+	if c.decision.Claim != e.Claim {
+		changed.Claim = e.Claim.Larger(c.decision.Claim)
+		return c.held.Update(&changed)
+	}
+	if added {
+		return c.held.Note(&changed)
+	}
+	return nil
 }
 
 // reserve holds the ledger for an update and returns the container's entry, so

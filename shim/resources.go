@@ -61,7 +61,7 @@ func (c *call) update(t *target) error {
 	if c.decision.Verdict == policy.Deny {
 		return c.refuse()
 	}
-	if err := c.claim(entry); err != nil {
+	if err := c.claim(entry, &u.Resources); err != nil {
 		return c.deny(err)
 	}
 	return c.recordPassing()

@@ -85,6 +85,14 @@ func (h *Held) update(e *Entry) error {
 	return h.replace(e)
 }
 
+// Note keeps an entry whose claim is the same.
+func (h *Held) Note(e *Entry) error {
+	if err := h.replace(e); err != nil {
+		return &opError{"keep", e.ID, h.dir, err}
+	}
+	return nil
+}
+
 func (h *Held) replace(e *Entry) error {
 	name, err := fileName(e.Root, e.ID)
 	if err != nil {

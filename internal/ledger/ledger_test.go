@@ -13,6 +13,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
 	"github.com/runward/runward/internal/state"
 	"pgregory.net/rapid"
 
@@ -113,6 +115,7 @@ func TestEveryFieldIsKept(t *testing.T) {
 	full := entry("/r", "x")
 	e.Identity, e.Ceiling = full.Identity, full.Ceiling
 	e.Claim, e.Updater = policy.Claim{Memory: 1 << 62, CPU: 2, Pids: 3}, &Process{PID: 1, Start: 1<<64 - 1, NS: 3}
+	e.Asked = &specs.LinuxResources{Pids: &specs.LinuxPids{Limit: ptr(int64(5))}}
 	data, err := encode(e)
 	must(t, err)
 	back, err := decode(data)

@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -157,7 +156,7 @@ var attestKinds = []struct {
 			specs.Mount{Destination: "/data", Type: "bind", Source: source, Options: []string{"rbind", "rw", "ro", "nosuid", "rprivate"}},
 			specs.Mount{Destination: "/data2", Type: "bind", Source: source, Options: []string{"rbind", "ro", "rw", "rslave"}},
 			specs.Mount{Destination: "/etc/hosts", Type: "bind", Source: filepath.Join(source, "file"), Options: []string{"bind", "ro"}},
-			specs.Mount{Destination: "/lost/below", Type: "tmpfs", Source: "tmpfs", Options: []string{"ro"}},
+			specs.Mount{Destination: "/lost/below", Type: "tmpfs", Source: "tmpfs", Options: []string{"noexec"}},
 			specs.Mount{Destination: "/lost", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid"}},
 			specs.Mount{Destination: "/linked/deep", Type: "tmpfs", Source: "tmpfs", Options: []string{"ro", "noexec"}},
 			specs.Mount{Destination: "/with space", Type: "tmpfs", Source: "tmpfs", Options: []string{"ro"}},
@@ -215,7 +214,257 @@ func TestAttestFindsNothingWhereNothingIs(t *testing.T) {
 	}
 }
 
-var _ = json.Marshal
-var _ = exec.Command
-var _ = strconv.Itoa
-var _ = unix.Kill
+// groupDir is where the cgroup of a process is, by controller.
+func groupDir(t *testing.T, pid int, controller string) string {
+	t.Helper()
+	for line := range strings.Lines(read(t, "/proc/"+strconv.Itoa(pid)+"/cgroup")) {
+		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		switch {
+		case unified() && parts[1] == "":
+			return "/sys/fs/cgroup" + parts[2]
+		case !unified() && parts[1] == controller:
+			return "/sys/fs/cgroup/" + controller + parts[2]
+		}
+	}
+	t.Fatal("no cgroup of", controller)
+	return ""
+}
+
+func overwrite(t *testing.T, file, text string) {
+	t.Helper()
+	must(t, os.WriteFile(file, []byte(text), 0o644))
+}
+
+// enter runs a command of the container's in its mount namespace.
+func (s *subject) enter(args ...string) {
+	s.t.Helper()
+	all := append([]string{"--target", strconv.Itoa(s.pid), "--mount", "--pid", "--ipc", "--"}, args...)
+	if out := lab.Try(s.t, "", nil, lab.Tool(s.t, "nsenter"), all...); out.Code != 0 {
+		s.t.Fatalf("nsenter %v: %s%s", args, out.Stdout, out.Stderr)
+	}
+}
+
+// joined is the process of the container that executes `sleep NUMBER`.
+func (s *subject) joined(number string) int {
+	s.t.Helper()
+	pid := 0
+	lab.Await(s.t, "sleep "+number, func() bool {
+		for p := range strings.FieldsSeq(read(s.t, groupDir(s.t, s.pid, "pids")+"/cgroup.procs")) {
+			if line, err := os.ReadFile("/proc/" + p + "/cmdline"); err == nil && string(line) == "sleep\x00"+number+"\x00" {
+				pid, err = strconv.Atoi(p)
+				must(s.t, err)
+			}
+		}
+		return pid != 0
+	})
+	return pid
+}
+
+// Each way of changing a container that runs is one difference, of that name,
+// and undone it is none.
+func TestAttestNamesTampering(t *testing.T) {
+	n := lab.NewNode(t)
+	n.Policy("10-free.toml", free)
+	b := lasting(t, n, func(s *specs.Spec) {
+		s.Root.Readonly = true
+		s.Process.NoNewPrivileges = true
+		s.Process.OOMScoreAdj = ptr(500)
+		s.Process.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: 100, Hard: 200}}
+		s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{{Names: []string{"swapon"}, Action: specs.ActErrno}}}
+		s.Linux.Resources.Memory = &specs.LinuxMemory{Limit: ptr(int64(64 << 20))}
+		s.Linux.Resources.CPU = &specs.LinuxCPU{Quota: ptr(int64(50000)), Period: ptr(uint64(100000)), Shares: ptr(uint64(512))}
+		s.Linux.Resources.Pids = &specs.LinuxPids{Limit: ptr(int64(50))}
+		s.Mounts = append(s.Mounts, specs.Mount{Destination: "/tmp", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "nodev", "noexec"}})
+	})
+	do(t, b, n.Runward, "exec", "--detach", b.ID, "sleep", "999")
+	s := subjects(t, n)[0]
+	exec999 := s.joined("999")
+	s.clean("before")
+	procs := func(pid int) string { return "/proc/" + strconv.Itoa(pid) }
+	limit := func(controller, v1, v2, value string) func() {
+		file := v1
+		if unified() {
+			file = v2
+		}
+		return func() { overwrite(t, groupDir(t, s.pid, controller)+"/"+file, value) }
+	}
+	elsewhere := func(pid, how string) func() {
+		top := "/sys/fs/cgroup/memory"
+		if unified() {
+			top = "/sys/fs/cgroup/" + b.ID + "-elsewhere"
+			must(t, os.MkdirAll(top, 0o755))
+			t.Cleanup(func() { _ = os.Remove(top) })
+		}
+		return func() { overwrite(t, top+"/cgroup.procs", pid) }
+	}
+	home := func(pid int) func() {
+		dir := groupDir(t, s.pid, "memory")
+		return func() { overwrite(t, dir+"/cgroup.procs", strconv.Itoa(pid)) }
+	}
+	var entered *exec.Cmd
+	for _, c := range []struct {
+		name       string
+		act, undo  func()
+		want       string // the beginning of the one difference
+		unifiedHas string // instead, with cgroup v2 alone
+	}{
+		{name: "limit on processes raised", act: limit("pids", "pids.max", "pids.max", "max"), undo: limit("pids", "pids.max", "pids.max", "50"), want: "pids.limit: no limit, want at most 50"},
+		{name: "memory raised", act: limit("memory", "memory.limit_in_bytes", "memory.max", "67112960"), undo: limit("memory", "memory.limit_in_bytes", "memory.max", "67108864"), want: "memory.limit: "},
+		{name: "processor time raised", act: limit("cpu", "cpu.cfs_quota_us", "cpu.max", "52000"), undo: limit("cpu", "cpu.cfs_quota_us", "cpu.max", "50000"), want: "cpu.quota: 0.52 processors, want at most 0.5 processors"},
+		{name: "shares raised", act: limit("cpu", "cpu.shares", "cpu.weight", "9000"), undo: limit("cpu", "cpu.shares", "cpu.weight", "20"), want: "cpu.shares: 9000, want at most 512", unifiedHas: "cpu.weight: 9000, want at most "},
+		{name: "root made writable", act: func() { s.enter("mount", "-o", "remount,rw,bind", "/") }, undo: func() { s.enter("mount", "-o", "remount,ro,bind", "/") }, want: "rootfs: writable, want read-only"},
+		{name: "flags lost", act: func() { s.enter("mount", "-o", "remount,bind,exec,nosuid,nodev", "/tmp") }, undo: func() { s.enter("mount", "-o", "remount,rw,bind,nosuid,nodev,noexec", "/tmp") }, want: "mounts:/tmp: without noexec, want with nosuid,nodev,noexec"},
+		{name: "mask taken away", act: func() { s.enter("umount", "/proc/timer_list") }, undo: func() { s.enter("mount", "--bind", "/dev/null", "/proc/timer_list") }, want: "masked:/proc/timer_list: open, want masked"},
+		{name: "read-only path made writable", act: func() { s.enter("mount", "-o", "remount,rw,bind", "/proc/sys") }, undo: func() { s.enter("mount", "-o", "remount,ro,bind,nosuid,nodev,noexec", "/proc/sys") }, want: "readonly:/proc/sys: writable, want read-only"},
+		{name: "bind mount added", act: func() { s.enter("mount", "--bind", "/tmp", "/data") }, undo: func() { s.enter("umount", "/data") }, want: "mount_added:/data: tmpfs / of "},
+		{name: "mount of config.json taken away", act: func() { s.enter("umount", "/dev/mqueue") }, undo: func() { s.enter("mount", "-t", "mqueue", "-o", "nosuid,noexec,nodev", "mqueue", "/dev/mqueue") }, want: "mounts:/dev/mqueue: not mounted, want mounted"},
+		{name: "oom_score_adj lowered", act: func() { overwrite(t, procs(s.pid)+"/oom_score_adj", "499") }, undo: func() { overwrite(t, procs(s.pid)+"/oom_score_adj", "501") }, want: "oom_score_adj: 499, want at least 500"},
+		{name: "first process moved away", act: elsewhere(strconv.Itoa(s.pid), ""), undo: home(s.pid), want: "cgroup: memory:/, want /" + b.ID, unifiedHas: "cgroup: /" + b.ID + "-elsewhere, want /" + b.ID},
+		{name: "joined process moved away", act: elsewhere(strconv.Itoa(exec999), ""), undo: home(exec999), want: "cgroup: memory:/, want /" + b.ID, unifiedHas: `process.outside: "sleep" in the container's mount namespace and none of its cgroups`},
+		{name: "entered with everything", act: func() {
+			entered = exec.Command(lab.Tool(t, "nsenter"), "--target", strconv.Itoa(s.pid), "--mount", "--uts", "--ipc", "--net", "--", "sleep", "996")
+			must(t, entered.Start())
+			lab.Await(t, "nsenter has executed sleep", func() bool {
+				line, err := os.ReadFile(procs(entered.Process.Pid) + "/cmdline")
+				return err == nil && string(line) == "sleep\x00996\x00"
+			})
+		}, undo: func() {
+			must(t, entered.Process.Kill())
+			_ = entered.Wait() // killed
+		}, want: `process.outside: "sleep" in the container's mount namespace and none of its cgroups, capabilities 1f`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			want := c.want
+			if unified() && c.unifiedHas != "" {
+				want = c.unifiedHas
+			}
+			c.act()
+			if got := s.differ(); len(got) != 1 || !strings.HasPrefix(got[0], want) {
+				t.Errorf("got  %q\nwant %q", got, want)
+			}
+			c.undo()
+			if got := s.differ(); len(got) != 0 {
+				t.Errorf("undone: %q", got)
+			}
+		})
+	}
+	if !unified() {
+		overwrite(t, groupDir(t, s.pid, "devices")+"/devices.allow", "b 254:0 rwm")
+		if got := s.differ(); len(got) != 1 || got[0] != "devices: also b 254:0 rwm, want those that it was given" {
+			t.Errorf("a device more: %q", got)
+		}
+		overwrite(t, groupDir(t, s.pid, "devices")+"/devices.deny", "b 254:0 rwm")
+	}
+	// What makes it tighter, and what a process may do with itself.
+	limit("pids", "pids.max", "pids.max", "40")()
+	limit("memory", "memory.limit_in_bytes", "memory.max", "60000000")()
+	must(t, unix.Prlimit(s.pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 150, Max: 180}, nil))
+	overwrite(t, procs(s.pid)+"/oom_score_adj", "900")
+	s.enter("mount", "-o", "remount,ro,bind,nosuid,nodev,noexec", "/tmp")
+	do(t, b, n.Runward, "exec", "--detach", b.ID, "unshare", "--user", "--map-root-user", "sleep", "995")
+	s.joined("995")
+	s.clean("tighter")
+	// Another process is never taken for it.
+	if _, err := s.node.Observe(s.pid, s.start+1, s.want, nil, attest.Bounds{}); err != attest.ErrGone {
+		t.Error(err)
+	}
+	if _, err := attest.Ready(s.pid, s.start+1); err != attest.ErrGone {
+		t.Error(err)
+	}
+}
+
+// Containers of engines, with what engines add, and a pod's shared namespaces.
+func TestAttestContainersOfEngines(t *testing.T) {
+	check := func(t *testing.T, n *lab.Node, count int) {
+		t.Helper()
+		all := subjects(t, n)
+		if len(all) != count {
+			t.Errorf("%d containers in the ledger, want %d", len(all), count)
+		}
+		for _, s := range all {
+			s.clean(s.entry.Engine + " " + strings.Join(s.want.Cgroups, " "))
+		}
+	}
+	t.Run("podman", func(t *testing.T) {
+		n := lab.NewNode(t)
+		n.Policy("10-free.toml", free)
+		p := lab.Podman(t, n.Runward)
+		volume := lab.Dir(t)
+		for _, options := range [][]string{
+			{},
+			{"--privileged"},
+			{"--read-only", "--tmpfs", "/tmp", "--volume", volume + ":/data:ro,Z"},
+			{"--user", "1000:1000", "--cap-drop", "all", "--security-opt", "no-new-privileges"},
+			{"--security-opt", "seccomp=unconfined", "--pids-limit", "20", "--memory", "64m", "--cpus", "0.7", "--cpu-shares", "300"},
+			{"--uidmap", "0:100000:5000", "--gidmap", "0:100000:5000"},
+			{"--pid", "host", "--ipc", "host", "--uts", "host", "--cgroupns", "host"},
+			{"--systemd", "always"},
+			{"--init", "--oom-score-adj", "700"},
+		} {
+			args := append(append([]string{"--detach"}, options...), lab.Image, "sleep", "1000")
+			if out := p.TryRun(args...); out.Code != 0 {
+				t.Errorf("%v: %s", options, out.Stderr)
+			}
+		}
+		first := strings.TrimSpace(p.Run("--detach", "--name", "first", lab.Image, "sleep", "1000"))
+		p.Run("--detach", "--name", "second", "--pid", "container:"+first, "--ipc", "container:"+first, lab.Image, "sleep", "1000")
+		if out := p.Try("exec", "--detach", "--privileged", "first", "sleep", "999"); out.Code != 0 {
+			t.Error(out.Stderr)
+		}
+		check(t, n, 11)
+		if out := p.Try("rm", "--force", "--time", "0", "second"); out.Code != 0 { // the first one has to wait for it
+			t.Error(out.Stderr)
+		}
+	})
+	t.Run("ctr", func(t *testing.T) {
+		n := lab.NewNode(t)
+		n.Policy("10-free.toml", free)
+		d := lab.Containerd(t, n.Runward)
+		for i, options := range [][]string{
+			{},
+			{"--read-only"},
+			{"--seccomp", "--memory-limit", "67108864", "--cpus", "0.5"},
+			{"--net-host"},
+			{"--mount", "type=bind,src=/tmp,dst=/data,options=rbind:ro"},
+		} {
+			d.Ctr(append(append([]string{"run", "--detach", "--runc-binary", n.Runward}, options...), lab.Image, "c"+strconv.Itoa(i), "sleep", "1000")...)
+		}
+		check(t, n, 5)
+	})
+	t.Run("kubernetes", func(t *testing.T) {
+		n := lab.NewNode(t)
+		n.Policy("10-free.toml", free)
+		d := lab.Containerd(t, n.Runward)
+		if out := d.KeepPod(d.PodRequest("true")); out.Code != 0 {
+			t.Fatal(out.Stderr)
+		}
+		check(t, n, 2)
+	})
+	t.Run("docker", func(t *testing.T) {
+		n := lab.NewNode(t)
+		n.Policy("10-free.toml", free)
+		d := lab.Docker(t, n.Runward)
+		for _, options := range [][]string{
+			{},
+			{"--cap-add", "SYS_ADMIN", "--device", "/dev/loop0:/dev/x", "--security-opt", "seccomp=unconfined"}, // the machine may lack what --privileged gives
+			{"--read-only", "--tmpfs", "/tmp:noexec", "--volume", "/tmp:/data:ro"},
+			{"--user", "1000", "--cap-drop", "all", "--security-opt", "no-new-privileges"},
+			{"--pids-limit", "20", "--memory", "64m", "--cpus", "0.7", "--cpu-shares", "300", "--ulimit", "nofile=100:200"},
+			{"--pid", "host", "--ipc", "host", "--uts", "host"},
+			{"--init"},
+		} {
+			if out := d.TryRun(append(append([]string{"--detach"}, options...), lab.Image, "sleep", "1000")...); out.Code != 0 {
+				t.Errorf("%v: %s", options, out.Stderr)
+			}
+		}
+		first := strings.TrimSpace(d.Try("ps", "--quiet", "--latest").Stdout)
+		if out := d.TryRun("--detach", "--pid", "container:"+first, lab.Image, "sleep", "1000"); out.Code != 0 {
+			t.Error(out.Stderr)
+		}
+		check(t, n, 8)
+		if out := d.Try("update", "--memory", "100m", "--memory-swap", "150m", "--cpu-shares", "900", "--pids-limit", "30", first); out.Code != 0 {
+			t.Error(out.Stderr)
+		}
+		check(t, n, 8)
+	})
+}

@@ -75,11 +75,20 @@ func (n *Node) place(p *Process, want *Expected, controller string) (dir string,
 	if !n.v1(controller) {
 		hierarchy, v2 = "", true
 	}
-	group, ok := want.group(n.Hierarchies[hierarchy].Root, p.Cgroups[hierarchy])
-	if !ok {
-		return "", v2
+	root := n.Hierarchies[hierarchy].Root
+	group, ok := want.group(root, p.Cgroups[hierarchy])
+	if ok {
+		return n.dir(hierarchy, group), v2
 	}
-	return n.dir(hierarchy, group), v2
+	for _, name := range want.Cgroups { // the process was moved away from it
+		if strings.HasPrefix(name, "/") && name != "/" {
+			dir := n.dir(hierarchy, path.Join(root, name))
+			if _, err := os.Lstat(dir + "/cgroup.procs"); err == nil {
+				return dir, v2
+			}
+		}
+	}
+	return "", v2
 }
 
 // members lists the processes of the container's cgroup and of those below it.

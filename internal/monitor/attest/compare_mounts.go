@@ -126,12 +126,41 @@ func (v *mountView) mount(want *WantMount) {
 		v.differ(field, want.Point, "not mounted", "mounted", Critical)
 		return
 	}
-	if missing := want.Flags &^ m.Flags; missing != 0 {
+	flags := want.Flags
+	if want.Cgroup && m.FS == "tmpfs" { // runtimes leave it writable: nothing is in it but what follows
+		flags &^= readOnly
+		v.controllers(want)
+	}
+	if missing := flags &^ m.Flags; missing != 0 {
 		v.differ(field, m.Point, "without "+missing.String(), "with "+want.Flags.String(), Critical)
 	}
 	if m.Shared && !want.Shared {
 		v.differ(field, m.Point, "mounts in it are seen elsewhere", "mounts in it stay in it", Critical)
 	}
+}
+
+// controllers compares the mounts of cgroup v1, one for each controller.
+func (v *mountView) controllers(want *WantMount) {
+	for i := range v.got.Mounts {
+		m := &v.got.Mounts[i]
+		if !strings.HasPrefix(m.Point, want.Point+"/") || v.tree.exactly(m.Point) != m || v.under(m.Point) != want {
+			continue
+		}
+		if missing := want.Flags &^ m.Flags; missing != 0 {
+			v.differ("mounts:"+m.Point, m.Point, "without "+missing.String(), "with "+want.Flags.String(), Critical)
+		}
+	}
+}
+
+// under is the mount of config.json that a place is in.
+func (v *mountView) under(at string) *WantMount {
+	var in *WantMount
+	for i := range v.want.Mounts {
+		if w := &v.want.Mounts[i]; below(at, w.Point) && (in == nil || len(w.Point) >= len(in.Point)) {
+			in = w
+		}
+	}
+	return in
 }
 
 // A mountKey tells a mount from another at the same place.

@@ -65,6 +65,7 @@ type WantMount struct {
 	Flags  Flags
 	Shared bool // mounts below it may be seen elsewhere
 	Slave  bool // mounts from elsewhere may come up below it
+	Cgroup bool // of type cgroup: with cgroup v1 a tmpfs with a mount for each controller
 }
 
 var namespaceTypes = [nsCount]string{"mount", "pid", "network", "ipc", "uts", "user", "cgroup", "time"}
@@ -239,6 +240,7 @@ func (e *Expected) process(s *specs.Spec, noSets bool, entry *ledger.Entry) {
 	}
 	e.ids(s, rootless(entry))
 	e.Admin = !h.lacks("CAP_SYS_ADMIN")
+	e.Joined.Seccomp = e.Joined.Seccomp && h.Seccomp // exec gets the container's filter, where there is one
 	if e.Joined.Capabilities != nil && h.Capabilities != nil {
 		both := *e.Joined.Capabilities // a process is the first one's child, or exec's
 		for i := range both {

@@ -39,7 +39,7 @@ func hidden(point string, later []specs.Mount) bool {
 // wantMount reads a mount's options as runtimes do: of two that contradict each
 // other the later one counts.
 func wantMount(m *specs.Mount) WantMount {
-	w := WantMount{Point: path.Clean("/" + m.Destination)}
+	w := WantMount{Point: path.Clean("/" + m.Destination), Cgroup: m.Type == "cgroup"}
 	for _, option := range m.Options {
 		switch option {
 		case "rw":
