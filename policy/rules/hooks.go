@@ -123,13 +123,16 @@ func withoutLoader(env []string) []string {
 // refusedHook says what is wanted in place of a hook; empty where it may run.
 func refusedHook(e *policy.Eval, s *HooksSettings, list string, h *specs.Hook) string {
 	match := orDefault(func(string) bool { return safeHook(e, list, h) }, policy.Match)
+	own := monitors(e, h.Path) && monitorList(list)
 	switch {
 	case !strings.HasPrefix(h.Path, "/") || path.Clean(h.Path) != h.Path:
 		return `an absolute path without "." and ".."`
-	case !s.Allow.Permits(h.Path, match) && !(monitors(e, h.Path) && monitorList(list)):
+	case !own && !s.Allow.Permits(h.Path, match):
 		return "only programs on the list hooks.allow"
 	case e.Facts.Lookup == nil || list == "startContainer" || isSetKey(e, list, h):
 		return ""
+	case own:
+		return rootOnly(installed(e.Facts.Lookup(h.Path)))
 	}
 	return rootOnly(e.Facts.Lookup(h.Path))
 }

@@ -134,7 +134,7 @@ func unusable(e *policy.Eval) policy.Finding {
 	case program == "" || e.Facts.Lookup == nil:
 		f.Found, f.Wanted = "a runward that cannot tell where its hook is", "runward-hook, installed as runward is"
 	default:
-		file := e.Facts.Lookup(program)
+		file := installed(e.Facts.Lookup(program))
 		f.Found, f.Wanted = "the hook "+program, rootOnly(file)
 		if file.Type == policy.Missing {
 			f.Found = "no hook " + program
@@ -143,6 +143,14 @@ func unusable(e *policy.Eval) policy.Finding {
 			f.Wanted = "a program"
 		}
 	}
+	return f
+}
+
+// installed leaves out directories in which nobody can replace what is root's,
+// as for runward's other files.
+func installed(f policy.File) policy.File {
+	const sticky = 0o1000
+	f.Parents = slices.DeleteFunc(slices.Clone(f.Parents), func(d policy.Dir) bool { return d.UID == 0 && d.Mode&sticky != 0 })
 	return f
 }
 
