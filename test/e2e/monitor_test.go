@@ -3,11 +3,11 @@
 package e2e
 
 import (
-	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/runward/runward/test/e2e/lab"
 )
@@ -21,23 +21,24 @@ func TestMonitorProves(t *testing.T) {
 	n := lab.NewNode(t)
 	n.Settings("[monitor]\nattest_every = '1s'\n")
 	m := n.Runwardd()
-	b := sleeping(t, n)
+	fifty := int64(50)
+	b := sleeping(t, n, func(s *specs.Spec) { s.Linux.Resources.Pids = &specs.LinuxPids{Limit: &fifty} })
 	c := m.Until(b.ID, "proven", proven)
 	out := lab.Try(t, b.Dir, nil, n.Ctl, "attest", b.ID)
 	if out.Code != 0 || !strings.Contains(out.Stdout, "shows what was decided") {
 		t.Errorf("attest: exit code %d, %s%s", out.Code, out.Stdout, out.Stderr)
 	}
-	file := filepath.Join("/proc", strconv.Itoa(c.PID), "oom_score_adj")
-	must(t, os.WriteFile(file, []byte("-500"), 0o644))
+	limit := filepath.Join(groupDir(t, c.PID, "pids"), "pids.max")
+	overwrite(t, limit, "max")
 	c = m.Until(b.ID, "different", differs)
-	if len(c.Differences) == 0 || c.Differences[0].Field != "oom_score_adj" || c.Differences[0].Got != "-500" {
+	if len(c.Differences) == 0 || c.Differences[0].Field != "pids.limit" || c.Differences[0].Got != "no limit" || c.Differences[0].Want != "at most 50" {
 		t.Errorf("found %+v", c.Differences)
 	}
 	out = lab.Try(t, b.Dir, nil, n.Ctl, "alerts")
-	if out.Code != 1 || !strings.Contains(out.Stdout, "attest.oom_score_adj") {
+	if out.Code != 1 || !strings.Contains(out.Stdout, "attest.pids") {
 		t.Errorf("alerts: exit code %d, %s%s", out.Code, out.Stdout, out.Stderr)
 	}
-	must(t, os.WriteFile(file, []byte("0"), 0o644))
+	overwrite(t, limit, "50")
 	m.Until(b.ID, "proven again", proven)
 	out = lab.Try(t, b.Dir, nil, n.Ctl, "alerts")
 	if out.Code != 0 || out.Stdout != "No alert holds.\n" {
