@@ -1,0 +1,7 @@
+// Package stamp puts the version into every program, where it can be read from
+// the file: the wrapper and the hook have no command line to ask for it.
+package stamp
+
+// Mark is in the file of every program that names it: prefix, version, ";".
+// `make build` sets it.
+var Mark = "runward-version:dev;"
