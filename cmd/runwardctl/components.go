@@ -5,6 +5,7 @@ import (
 	"debug/buildinfo"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/runward/runward/internal/config"
@@ -22,6 +23,7 @@ type component struct {
 // components are those that were installed with this program, as its files say;
 // none is executed.
 func components() []component {
+	runtime.KeepAlive(stamp.Mark) // in this program's file, too
 	sbin := beside("../sbin/runwardd")
 	all := []component{}
 	for _, path := range []string{
@@ -40,13 +42,12 @@ func components() []component {
 
 // stamped finds the version in a program.
 func stamped(program []byte) string {
-	prefix, _, _ := strings.Cut(stamp.Mark, ":")
 	for rest := program; ; {
-		i := bytes.Index(rest, []byte(prefix+":"))
+		i := bytes.Index(rest, []byte(stamp.Prefix))
 		if i < 0 {
 			return "unknown"
 		}
-		rest = rest[i+len(prefix)+1:]
+		rest = rest[i+len(stamp.Prefix):]
 		// Go's strings lie one beside the other: the words alone may be somewhere else.
 		if end := bytes.IndexByte(rest[:min(len(rest), 65)], ';'); end > 0 && bytes.IndexFunc(rest[:end], notVersion) < 0 {
 			return string(rest[:end])

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,7 +23,8 @@ type unused struct {
 }
 
 func (a *app) engineUnused() *cobra.Command {
-	return &cobra.Command{
+	var t target
+	cmd := &cobra.Command{
 		Use:   "unused",
 		Short: "Check that nothing on the node needs runward any more",
 		Long: `Unused checks that runward can be taken off the node: no container lives that it
@@ -33,7 +35,15 @@ Exit codes: 0 nothing needs it; 1 something does; 2 that cannot be told; 3
 internal error.`,
 		Args: args(0, 0, "no arguments"),
 		RunE: func(*cobra.Command, []string) error {
-			u, err := whatNeeds(nodeSystem())
+			s := nodeSystem()
+			if t.root != "" {
+				root, err := filepath.Abs(t.root)
+				if err != nil {
+					return configuration(err)
+				}
+				s.Root = root
+			}
+			u, err := whatNeeds(s)
 			if err != nil {
 				return configuration(err)
 			}
@@ -43,16 +53,20 @@ internal error.`,
 			return a.print(u, u.text)
 		},
 	}
+	t.rootFlag(cmd)
+	return cmd
 }
 
 func whatNeeds(s *engine.System) (*unused, error) {
 	u := &unused{Containers: []string{}, Engines: []string{}}
-	living, err := ledger.Living(config.LedgerDir())
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range living {
-		u.Containers = append(u.Containers, e.ID)
+	if s.Here() { // in an image nothing lives
+		living, err := ledger.Living(config.LedgerDir())
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range living {
+			u.Containers = append(u.Containers, e.ID)
+		}
 	}
 	slices.Sort(u.Containers)
 	byHand := false

@@ -3,5 +3,8 @@
 package stamp
 
 // Mark is in the file of every program that names it: prefix, version, ";".
-// `make build` sets it.
-var Mark = "runward-version:dev;"
+// `make build` sets it. It has no value here: that would be in the file, too.
+var Mark string
+
+// Prefix begins a mark.
+const Prefix = "runward-version:"
