@@ -5,25 +5,25 @@ type Metric uint8
 
 // The metrics, with their units. Rates are over the time between two samples.
 const (
-	MemoryPercent          Metric = iota // of the limit, the working set; none without a limit
-	MemoryWorkingSet                     // bytes
-	MemorySwap                           // bytes
-	CPUCores                             // processors in use: 0.5 is half of one
-	CPUThrottledPercent                  // of the periods in which it had a quota, those in which it was made to wait
-	PidsCurrent                          // tasks
-	PidsPercent                          // of the limit; none without a limit
-	PidsRefused                          // forks a second that failed at the limit
-	PSICPUSomeAvg60                      // percent of the time in which some task waited
-	PSIMemorySomeAvg60                   // percent
-	PSIMemoryFullAvg60                   // percent of the time in which all tasks waited
-	PSIIOSomeAvg60                       // percent
-	PSIIOFullAvg60                       // percent
-	NetworkReceived                      // bytes a second
-	NetworkSent                          // bytes a second
-	NetworkSentPackets                   // packets a second
-	DiskRead                             // bytes a second
-	DiskWritten                          // bytes a second
-	Metrics                = iota        // how many there are
+	MemoryPercent       Metric = iota // of the limit, the working set; none without a limit
+	MemoryWorkingSet                  // bytes
+	MemorySwap                        // bytes
+	CPUCores                          // processors in use: 0.5 is half of one
+	CPUThrottledPercent               // of the periods in which it had a quota, those in which it was made to wait
+	PidsCurrent                       // tasks
+	PidsPercent                       // of the limit; none without a limit
+	PidsRefused                       // forks a second that failed at the limit
+	PSICPUSomeAvg60                   // percent of the time in which some task waited
+	PSIMemorySomeAvg60                // percent
+	PSIMemoryFullAvg60                // percent of the time in which all tasks waited
+	PSIIOSomeAvg60                    // percent
+	PSIIOFullAvg60                    // percent
+	NetworkReceived                   // bytes a second
+	NetworkSent                       // bytes a second
+	NetworkSentPackets                // packets a second
+	DiskRead                          // bytes a second
+	DiskWritten                       // bytes a second
+	Metrics             = iota        // how many there are
 )
 
 // names are how metrics are called in settings, alerts and files.
