@@ -1,5 +1,10 @@
 package sample
 
+import (
+	"strconv"
+	"strings"
+)
+
 // A Metric is one number that is watched.
 type Metric uint8
 
@@ -144,4 +149,65 @@ func OOMKills(before, now *Sample) uint64 {
 		return 0
 	}
 	return now.OOMKills - before.OOMKills
+}
+
+// Subject is what a metric measures, for a sentence.
+func (m Metric) Subject() string {
+	if m >= Metrics {
+		return "unknown"
+	}
+	return [Metrics]string{
+		"memory in use", "memory in use", "swap in use", "processor time", "throttling", "the number of tasks", "the number of tasks", "refused forks",
+		"pressure on processors", "pressure on memory", "full pressure on memory", "pressure on disks", "full pressure on disks",
+		"what the network receives", "what the network sends", "packets that the network sends", "what is read from disks", "what is written to disks",
+	}[m]
+}
+
+// Text is a value of a metric with its unit.
+func (m Metric) Text(value float64) string {
+	switch m {
+	case MemoryPercent, PidsPercent:
+		return short(value) + " % of the limit"
+	case CPUThrottledPercent, PSICPUSomeAvg60, PSIMemorySomeAvg60, PSIMemoryFullAvg60, PSIIOSomeAvg60, PSIIOFullAvg60:
+		return short(value) + " % of the time"
+	case MemoryWorkingSet, MemorySwap:
+		return size(value)
+	case NetworkReceived, NetworkSent, DiskRead, DiskWritten:
+		return size(value) + "/s"
+	case CPUCores:
+		return short(value) + " processors"
+	case PidsCurrent:
+		return short(value) + " tasks"
+	case NetworkSentPackets, PidsRefused:
+		return short(value) + "/s"
+	default:
+		return short(value)
+	}
+}
+
+// size is a number of bytes in the largest unit that leaves a whole number.
+func size(bytes float64) string {
+	units := []string{" B", " KiB", " MiB", " GiB", " TiB"}
+	i := 0
+	for bytes >= 1024 && i < len(units)-1 {
+		bytes /= 1024
+		i++
+	}
+	return short(bytes) + units[i]
+}
+
+// short has three digits, as far as the number is not larger.
+func short(f float64) string {
+	digits := 2
+	switch {
+	case f >= 100:
+		digits = 0
+	case f >= 10:
+		digits = 1
+	}
+	s := strconv.FormatFloat(f, 'f', digits, 64)
+	if strings.Contains(s, ".") {
+		s = strings.TrimRight(strings.TrimRight(s, "0"), ".")
+	}
+	return s
 }
