@@ -63,6 +63,17 @@ var arrows = []struct {
 
 	{"internal/containerdshim", []string{"internal/config", "internal/owner", "internal/tomlfile"}},
 
+	// The daemon's parts. Those of the watch take time as a value and give alerts.
+	{"internal/monitor/watch", []string{"internal/monitor/watch/...", "internal/tomlfile"}},
+	{"internal/monitor/watch/alert", nil},
+	{"internal/monitor/watch/sample", []string{"internal/owner"}},
+	{"internal/monitor/watch/threshold", []string{"internal/monitor/watch/alert", "internal/monitor/watch/sample"}},
+	{"internal/monitor/watch/normal", []string{"internal/monitor/watch/alert", "internal/monitor/watch/sample", "internal/owner"}},
+	{"internal/monitor/watch/restart", []string{"internal/monitor/watch/alert"}},
+	{"internal/monitor/watch/workload", []string{"policy"}},
+	{"internal/monitor/watch/files", []string{"internal/monitor/watch/alert", "internal/config", "internal/engine", "internal/owner"}},
+	{"internal/monitor/watch/census", []string{"internal/monitor/watch/alert", "internal/ledger", "internal/owner", "internal/running"}},
+
 	// The leaves, which know nothing of policy.
 	{"shim/argv", nil},
 	{"internal/inherit", nil},

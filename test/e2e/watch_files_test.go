@@ -108,4 +108,3 @@ func TestWatchFileWho(t *testing.T) {
 		t.Errorf("details %v, severity %s", a.Details, a.Severity)
 	}
 }
-

@@ -165,6 +165,11 @@ func (c *container) write(file string, pid int, normal, anomaly time.Duration) (
 		}
 	}()
 	out := bufio.NewWriter(f)
+	defer func() {
+		if flushed := out.Flush(); err == nil {
+			err = flushed
+		}
+	}()
 	node, err := sample.NewNode(64)
 	if err != nil {
 		return err
@@ -210,5 +215,5 @@ func (c *container) write(file string, pid int, normal, anomaly time.Duration) (
 		fmt.Fprintln(out, line)
 		before = s
 	}
-	return out.Flush()
+	return nil
 }

@@ -31,7 +31,7 @@ var workloads = []workload{
 	{name: "warm-up", script: `for i in $(seq 1 120); do dd if=/dev/zero of=/dev/shm/$i bs=64k count=4 2>/dev/null; sleep 1; done; while :; do sleep 1; done`, cpu: 200},
 
 	{name: "leak", script: serve, anomaly: `while :; do dd if=/dev/zero bs=16k count=16 2>/dev/null >> /dev/shm/leak; sleep 1; done`, cpu: 300, client: steady},
-	{name: "fork-bomb", script: serve, anomaly: `while :; do sleep 1000 & usleep 200000; done`, cpu: 300, client: bursts},
+	{name: "fork-bomb", script: serve, anomaly: `for i in $(seq 1 50); do sleep 1000 & usleep 200000; done; while :; do sleep 1; done`, cpu: 300, client: bursts},
 	{name: "miner", script: serve, anomaly: `while :; do :; done`, cpu: 300, client: steady},
 	{name: "exfiltration", script: serve, anomaly: `while :; do dd if=/dev/zero bs=64k count=16 2>/dev/null | nc -w 2 $HOST 9009; sleep 1; done`, cpu: 300, client: bursts},
 }

@@ -31,12 +31,30 @@ type Watched struct {
 	Severity alert.Severity // of a change of it
 }
 
-// Settings of the watch.
+// Settings are [monitor.files] of runward.toml.
 type Settings struct {
-	Settle alert.Duration // how long nothing more happens before what changed is looked at
-	Rescan alert.Duration // how often everything is looked at again
-	Extra  []string       // more paths to watch
-	Trust  []string       // programs of the node whose changes are told as info: package managers
+	Settle alert.Duration `toml:"settle" doc:"how long nothing more happens to the files before what changed is looked at; after five times as long it is in any case"`
+	Rescan alert.Duration `toml:"rescan" doc:"how often all of them are looked at again, whatever the kernel tells"`
+	Extra  []string       `toml:"extra" doc:"more files and directories to watch, absolute; of a directory all below it"`
+	Trust  []string       `toml:"trust" doc:"package managers: what root does with these programs is told as info"`
+}
+
+// Check says what is wrong with the settings, and at which key.
+func (s *Settings) Check() (key string, err error) {
+	for _, path := range s.Extra {
+		if !filepath.IsAbs(path) {
+			return "extra", errors.New("extra: want absolute paths, found " + strconv.Quote(path))
+		}
+	}
+	for _, path := range s.Trust {
+		if !filepath.IsAbs(path) {
+			return "trust", errors.New("trust: want absolute paths, found " + strconv.Quote(path))
+		}
+	}
+	if time.Duration(s.Rescan) < time.Second {
+		return "rescan", errors.New("rescan: want at least 1s")
+	}
+	return "", nil
 }
 
 // Default is what holds without settings.

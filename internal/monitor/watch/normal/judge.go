@@ -10,8 +10,8 @@ import (
 
 // judge holds the mean of a window against what was learned.
 func (l *Learner) judge(c *container, w *model, id string, m mean, now time.Time) []alert.Alert {
-	known := w.bound(&l.settings, m.metric, now)
-	state := &c.states[m.metric]
+	known := w.bound(&l.settings, m.kind, now)
+	state := &c.tracks[m.kind].state
 	if !known.Confident && !state.Raised {
 		return nil
 	}
@@ -20,13 +20,17 @@ func (l *Learner) judge(c *container, w *model, id string, m mean, now time.Time
 		Above: known.Bound, Clear: 0.8 * known.Bound, Gap: 3 * window,
 		For: time.Duration(l.settings.Windows-1)*window - window/2, Repeat: time.Duration(l.settings.Repeat),
 	}
+	if m.lasting {
+		window *= time.Duration(l.settings.Lasting)
+		level.For, level.Gap = 0, 3*window
+	}
 	since := state.Over
 	phase := state.Step(level, now, m.value)
 	if !state.Over.IsZero() {
 		since = state.Over
 	}
 	if state.Raised && l.settings.Accept > 0 && now.Sub(since) >= time.Duration(l.settings.Accept) {
-		return []alert.Alert{l.accept(c, w, id, m.metric, now)}
+		return []alert.Alert{l.accept(c, w, id, m.kind, now)}
 	}
 	if phase == "" {
 		return nil
@@ -39,7 +43,7 @@ func (l *Learner) judge(c *container, w *model, id string, m mean, now time.Time
 			"windows": strconv.FormatFloat(known.Windows, 'f', 0, 64), "peak": m.metric.Text(state.Peak), "hour": strconv.FormatBool(known.Hour),
 		},
 	}
-	a.Message = m.metric.Subject() + " of container " + id + " is " + a.Got + " since " + since.UTC().Format(time.RFC3339) + "; of " + c.workload +
+	a.Message = m.metric.Subject() + " of container " + id + " is " + a.Got + " since " + since.Add(-window).UTC().Format(time.RFC3339) + "; of " + c.workload +
 		" it ordinarily is " + m.metric.Text(known.Median) + ", in 99 of 100 windows at most " + m.metric.Text(known.Q99)
 	if phase == alert.Cleared {
 		a.Severity = alert.Info
@@ -54,7 +58,7 @@ func (l *Learner) grows(c *container, w *model, id string, value float64, now ti
 	if perBlock == 0 || !c.floor.add(value, perBlock) {
 		return nil
 	}
-	known := w.bound(&l.settings, sample.MemoryWorkingSet, now)
+	known := w.bound(&l.settings, kind{sample.MemoryWorkingSet, false}, now)
 	high := w.Metrics[sample.MemoryWorkingSet.String()]
 	over := 0.0
 	if known.Confident && c.floor.rises() && value > high.quantile(0.95, unitOf(sample.MemoryWorkingSet)) {

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"strconv"
 
-	"github.com/runward/runward/internal/monitor/watch/sample"
 	"github.com/runward/runward/internal/owner"
 )
 
@@ -82,12 +81,12 @@ func (w *model) valid() bool {
 		return false
 	}
 	for name, h := range w.Metrics {
-		if _, ok := sample.ParseMetric(name); !ok || h == nil || !h.valid() {
+		if _, ok := parseKind(name); !ok || h == nil || !h.valid() {
 			return false
 		}
 	}
 	for name, all := range w.Hours {
-		if _, ok := sample.ParseMetric(name); !ok || all == nil {
+		if _, ok := parseKind(name); !ok || all == nil {
 			return false
 		}
 		for _, h := range all {

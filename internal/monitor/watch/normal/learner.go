@@ -14,6 +14,7 @@ import (
 type Learner struct {
 	settings   Settings
 	metrics    []sample.Metric
+	kinds      []kind
 	models     map[string]*model
 	containers map[string]*container
 }
@@ -25,16 +26,38 @@ type container struct {
 	sum      [sample.Metrics]float64
 	count    [sample.Metrics]int
 	limit    uint64
-	states   [sample.Metrics]alert.State
-	held     [sample.Metrics][]float64  // windows that are too high, until it is known what they are
-	new      [sample.Metrics]*histogram // while it alerts
+	windows  int64 // of those that a lasting mean is of
+	longer   [sample.Metrics]float64
+	tracks   map[kind]*track
 	floor    growth
 	leak     alert.State
 }
 
+// track is where one number of a container stands.
+type track struct {
+	state alert.State
+	held  []float64  // what is too high, until it is known what it is
+	new   *histogram // while it alerts
+}
+
 // New makes one that has learned nothing.
 func New(settings Settings) *Learner {
-	return &Learner{settings: settings, metrics: settings.metrics(), models: map[string]*model{}, containers: map[string]*container{}}
+	l := &Learner{settings: settings, metrics: settings.metrics(), models: map[string]*model{}, containers: map[string]*container{}}
+	for _, m := range l.metrics {
+		l.kinds = append(l.kinds, kind{m, false})
+		if settings.Lasting > 0 {
+			l.kinds = append(l.kinds, kind{m, true})
+		}
+	}
+	return l
+}
+
+func (l *Learner) begin(workload string, slot int64) *container {
+	c := &container{workload: workload, slot: slot, tracks: map[kind]*track{}}
+	for _, k := range l.kinds {
+		c.tracks[k] = &track{}
+	}
+	return c
 }
 
 // Step takes the measures of a container of a workload, and the limit of its
@@ -46,7 +69,7 @@ func (l *Learner) Step(now time.Time, workload, id string, m *sample.Measures, l
 	slot := now.UnixNano() / int64(l.settings.Window)
 	c := l.containers[id]
 	if c == nil || c.workload != workload {
-		c = &container{workload: workload, slot: slot}
+		c = l.begin(workload, slot)
 		l.containers[id] = c
 	}
 	var all []alert.Alert
@@ -72,11 +95,11 @@ func (l *Learner) Gone(now time.Time, id string) []alert.Alert {
 	}
 	delete(l.containers, id)
 	var all []alert.Alert
-	for _, metric := range l.metrics {
-		if c.states[metric].Raised {
+	for _, k := range l.kinds {
+		if state := &c.tracks[k].state; state.Raised {
 			all = append(all, alert.Alert{
-				Time: now, Name: "normal." + metric.String(), Phase: alert.Cleared, Severity: alert.Info, Subject: id,
-				Message: "container " + id + " of " + c.workload + " has ended", Since: c.states[metric].Over, Count: c.states[metric].Count,
+				Time: now, Name: "normal." + k.String(), Phase: alert.Cleared, Severity: alert.Info, Subject: id,
+				Message: "container " + id + " of " + c.workload + " has ended", Since: state.Over, Count: state.Count,
 			})
 		}
 	}
@@ -92,15 +115,25 @@ func (l *Learner) window(c *container, id string, now time.Time) []alert.Alert {
 	w.fade(&l.settings, now)
 	var all []alert.Alert
 	var means []mean
+	c.windows++
 	for _, metric := range l.metrics {
 		if n := c.count[metric]; n > 0 {
-			means = append(means, mean{metric, c.sum[metric] / float64(n)})
+			value := c.sum[metric] / float64(n)
+			means = append(means, mean{kind{metric, false}, value})
+			c.longer[metric] += value
 		}
 		c.sum[metric], c.count[metric] = 0, 0
+		if l.settings.Lasting > 0 && c.windows == l.settings.Lasting {
+			means = append(means, mean{kind{metric, true}, c.longer[metric] / float64(c.windows)})
+			c.longer[metric] = 0
+		}
+	}
+	if c.windows >= l.settings.Lasting {
+		c.windows = 0
 	}
 	for _, m := range means {
 		all = append(all, l.judge(c, w, id, m, now)...)
-		if m.metric == sample.MemoryWorkingSet {
+		if m.kind == (kind{sample.MemoryWorkingSet, false}) {
 			all = append(all, l.grows(c, w, id, m.value, now)...)
 		}
 	}
@@ -109,36 +142,36 @@ func (l *Learner) window(c *container, id string, now time.Time) []alert.Alert {
 }
 
 type mean struct {
-	metric sample.Metric
-	value  float64
+	kind
+	value float64
 }
 
 // learn adds windows, unless one of the workload's containers alerts.
 func (l *Learner) learn(c *container, w *model, means []mean, now time.Time) {
 	frozen := l.frozen(c.workload)
 	for _, m := range means {
-		state, held := &c.states[m.metric], &c.held[m.metric]
+		t := c.tracks[m.kind]
 		switch {
-		case state.Raised: // remembered by itself, in case it is accepted
-			if c.new[m.metric] == nil {
-				c.new[m.metric] = &histogram{}
+		case t.state.Raised: // remembered by itself, in case it is accepted
+			if t.new == nil {
+				t.new = &histogram{}
 			}
-			for _, value := range append(*held, m.value) {
-				c.new[m.metric].add(value, unitOf(m.metric), 1)
+			for _, value := range append(t.held, m.value) {
+				t.new.add(value, unitOf(m.metric), 1)
 			}
-			*held = nil
-		case !state.Over.IsZero(): // it is too high, and not for long enough to be said
+			t.held = nil
+		case !t.state.Over.IsZero(): // it is too high, and not for long enough to be said
 			if !frozen {
-				*held = append(*held, m.value)
+				t.held = append(t.held, m.value)
 			}
 		default:
-			c.new[m.metric] = nil
+			t.new = nil
 			if !frozen {
-				for _, value := range append(*held, m.value) {
-					w.learn(&l.settings, m.metric, value, now)
+				for _, value := range append(t.held, m.value) {
+					w.learn(&l.settings, m.kind, value, now)
 				}
 			}
-			*held = nil
+			t.held = nil
 		}
 	}
 	if !frozen && len(means) > 0 {
@@ -152,7 +185,7 @@ func (l *Learner) frozen(workload string) bool {
 		if c.workload != workload {
 			continue
 		}
-		if c.leak.Raised || slices.ContainsFunc(c.states[:], func(s alert.State) bool { return s.Raised }) {
+		if c.leak.Raised || slices.ContainsFunc(l.kinds, func(k kind) bool { return c.tracks[k].state.Raised }) {
 			return true
 		}
 	}
@@ -192,9 +225,9 @@ func (l *Learner) Accept(workload string, now time.Time) []alert.Alert {
 		if c.workload != workload {
 			continue
 		}
-		for _, metric := range l.metrics {
-			if c.states[metric].Raised {
-				all = append(all, l.accept(c, l.model(workload), id, metric, now))
+		for _, k := range l.kinds {
+			if c.tracks[k].state.Raised {
+				all = append(all, l.accept(c, l.model(workload), id, k, now))
 			}
 		}
 		if c.leak.Raised {
@@ -206,9 +239,9 @@ func (l *Learner) Accept(workload string, now time.Time) []alert.Alert {
 }
 
 // accept makes the new level half of what is known.
-func (l *Learner) accept(c *container, w *model, id string, metric sample.Metric, now time.Time) alert.Alert {
-	if n := c.new[metric]; n != nil && n.Total > 0 {
-		name := metric.String()
+func (l *Learner) accept(c *container, w *model, id string, k kind, now time.Time) alert.Alert {
+	t, name := c.tracks[k], k.String()
+	if n := t.new; n != nil && n.Total > 0 {
 		if w.Metrics[name] == nil {
 			w.Metrics[name] = &histogram{}
 		}
@@ -221,11 +254,11 @@ func (l *Learner) accept(c *container, w *model, id string, metric sample.Metric
 			}
 		}
 	}
-	since := c.states[metric].Over
-	c.states[metric], c.new[metric], c.held[metric] = alert.State{}, nil, nil
+	since := t.state.Over
+	*t = track{}
 	return alert.Alert{
-		Time: now, Name: "normal." + metric.String(), Phase: alert.Cleared, Severity: alert.Info, Subject: id, Since: since,
-		Message: metric.Subject() + " of container " + id + ", as it is since " + since.UTC().Format(time.RFC3339) + ", is taken for the new normal of " + c.workload,
+		Time: now, Name: "normal." + name, Phase: alert.Cleared, Severity: alert.Info, Subject: id, Since: since,
+		Message: k.metric.Subject() + " of container " + id + ", as it is since " + since.UTC().Format(time.RFC3339) + ", is taken for the new normal of " + c.workload,
 	}
 }
 
@@ -236,8 +269,8 @@ func (l *Learner) Explain(workload string, now time.Time) []Learned {
 		return nil
 	}
 	var all []Learned
-	for _, metric := range l.metrics {
-		all = append(all, w.bound(&l.settings, metric, now))
+	for _, k := range l.kinds {
+		all = append(all, w.bound(&l.settings, k, now))
 	}
 	return all
 }

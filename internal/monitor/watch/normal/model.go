@@ -2,10 +2,31 @@ package normal
 
 import (
 	"math"
+	"strings"
 	"time"
 
 	"github.com/runward/runward/internal/monitor/watch/sample"
 )
+
+// A kind is one of the numbers that are learned.
+type kind struct {
+	metric  sample.Metric
+	lasting bool // the mean of several windows
+}
+
+func (k kind) String() string {
+	if k.lasting {
+		return k.metric.String() + "_lasting"
+	}
+	return k.metric.String()
+}
+
+// parseKind is the way back.
+func parseKind(name string) (kind, bool) {
+	stem, lasting := strings.CutSuffix(name, "_lasting")
+	m, ok := sample.ParseMetric(stem)
+	return kind{m, lasting}, ok && floorOf(m) > 0
+}
 
 // A model is what was learned of one workload.
 type model struct {
@@ -22,15 +43,14 @@ type hours [24]*histogram
 // unitOf is what is as good as nothing of a metric.
 func unitOf(m sample.Metric) float64 { return floorOf(m) / 1000 }
 
-// learn adds the mean of a window. more is false where it is another
-// container's for the same window.
-func (w *model) learn(s *Settings, m sample.Metric, value float64, now time.Time) {
-	name := m.String()
+// learn adds a mean.
+func (w *model) learn(s *Settings, k kind, value float64, now time.Time) {
+	name, m := k.String(), k.metric
 	if w.Metrics[name] == nil {
 		w.Metrics[name] = &histogram{}
 	}
 	w.Metrics[name].add(value, unitOf(m), 1)
-	if !s.Hours {
+	if !s.Hours || k.lasting {
 		return
 	}
 	if w.Hours == nil {
@@ -96,11 +116,11 @@ type Learned struct {
 }
 
 // bound is the formula of this package.
-func (w *model) bound(s *Settings, m sample.Metric, now time.Time) Learned {
-	name := m.String()
+func (w *model) bound(s *Settings, k kind, now time.Time) Learned {
+	name, m := k.String(), k.metric
 	l := Learned{Metric: name, Confident: w.confident(s), Bound: math.Inf(1)}
 	h := w.Metrics[name]
-	if all := w.Hours[name]; s.Hours && all != nil {
+	if all := w.Hours[name]; s.Hours && !k.lasting && all != nil {
 		of := all[now.UTC().Hour()]
 		if of != nil && of.Total >= 2*float64(time.Hour)/float64(s.Window) { // two days of this hour
 			h, l.Hour = of, true
@@ -114,6 +134,6 @@ func (w *model) bound(s *Settings, m sample.Metric, now time.Time) Learned {
 	l.Windows = h.Total
 	l.Median, l.Q99 = h.quantile(0.5, unit), h.quantile(0.99, unit)
 	l.MAD = h.mad(l.Median, unit)
-	l.Bound = max(floorOf(m), float64(s.Margin)*l.Q99, l.Median+float64(s.Deviations)*1.4826*max(l.MAD, l.Median/10))
+	l.Bound = max(float64(s.Floor)*floorOf(m), float64(s.Margin)*l.Q99, l.Median+float64(s.Deviations)*1.4826*max(l.MAD, l.Median/10))
 	return l
 }

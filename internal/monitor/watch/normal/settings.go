@@ -7,7 +7,9 @@
 //
 //	max(floor, margin · q99, median + deviations · 1.4826 · max(MAD, median/10))
 //
-// and several windows in a row are an alert. Median, MAD (the median distance
+// and several windows in a row are an alert. The same is done with the mean of
+// twelve windows, of which one is enough: bursts are less in it, and what lasts
+// is not. Median, MAD (the median distance
 // from the median) and the 99th percentile do not care how far away a few
 // outliers are. Spikes that end before they are an alert are learned, as they
 // belong to the workload; while one of its containers alerts, nothing is.
@@ -30,8 +32,10 @@ type Settings struct {
 	Learn      alert.Duration `toml:"learn" doc:"how long a workload was seen, all its windows together, before anything is said of it"`
 	HalfLife   alert.Duration `toml:"half_life" doc:"after how long what was seen counts half"`
 	Windows    int64          `toml:"windows" doc:"how many windows in a row are too high before it is said"`
+	Lasting    int64          `toml:"lasting" doc:"over how many windows a second mean is taken, which is too high at once: it finds less that lasts longer; 0: it is not"`
 	Deviations alert.Number   `toml:"deviations" doc:"how many deviations (1.4826 MAD, at least a tenth of the median) above the median are too high"`
 	Margin     alert.Number   `toml:"margin" doc:"how many times the 99th percentile is too high"`
+	Floor      alert.Number   `toml:"floor" doc:"times the least that is worth saying: memory 32 MiB, processors 0.1, tasks 16, network 128 KiB/s, disks 4 MiB/s"`
 	Hours      bool           `toml:"hours" doc:"learn each hour of the day (UTC) by itself, once it was seen often enough"`
 	Accept     alert.Duration `toml:"accept" doc:"after how long what is too high, and stays so, is taken for the new normal; 0s: only when an administrator says so"`
 	Repeat     alert.Duration `toml:"repeat" doc:"while it lasts, how often it is said again; 0s: never"`
@@ -45,7 +49,7 @@ type Settings struct {
 func Default() Settings {
 	return Settings{
 		Enabled: true, Window: alert.Duration(time.Minute), Learn: alert.Duration(12 * time.Hour), HalfLife: alert.Duration(7 * 24 * time.Hour),
-		Windows: 3, Deviations: 6, Margin: 1.5, Accept: alert.Duration(24 * time.Hour), Repeat: alert.Duration(6 * time.Hour),
+		Windows: 3, Lasting: 12, Deviations: 6, Margin: 1.5, Floor: 1, Accept: alert.Duration(24 * time.Hour), Repeat: alert.Duration(6 * time.Hour),
 		Growth: alert.Duration(2 * time.Hour), Severity: alert.Warning, Workloads: 2000,
 		Metrics: []string{"memory_working_set", "cpu_cores", "pids_current", "network_received", "network_sent", "disk_written"},
 	}
@@ -89,6 +93,8 @@ func (s *Settings) Check() (key string, err error) {
 		return "half_life", errors.New("half_life: want at least as long as learn: it would never be known enough")
 	case s.Windows < 1:
 		return "windows", errors.New("windows: want at least 1")
+	case s.Lasting < 0 || s.Lasting == 1 || s.Lasting > 1000:
+		return "lasting", errors.New("lasting: want 0, or 2 to 1000 windows")
 	case s.Margin < 1:
 		return "margin", errors.New("margin: want at least 1")
 	case s.Workloads < 1 || s.Workloads > 100_000:

@@ -4,6 +4,7 @@ package restart
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"strconv"
 	"time"
@@ -24,6 +25,17 @@ type Settings struct {
 // each crash up to five minutes: it makes five starts in the first three minutes.
 func Default() Settings {
 	return Settings{Above: 4, Window: alert.Duration(10 * time.Minute), Short: alert.Duration(5 * time.Minute), Repeat: alert.Duration(time.Hour), Severity: alert.Warning}
+}
+
+// Check says what is wrong with the settings, and at which key.
+func (s *Settings) Check() (key string, err error) {
+	switch {
+	case s.Above < 0 || s.Above >= maxStarts:
+		return "above", errors.New("above: want 0 to " + strconv.Itoa(maxStarts-1))
+	case s.Severity != alert.Info && s.Severity != alert.Warning && s.Severity != alert.Critical:
+		return "severity", errors.New("severity: want info, warning or critical, found " + strconv.Quote(string(s.Severity)))
+	}
+	return "", nil
 }
 
 const (

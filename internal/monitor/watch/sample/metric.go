@@ -200,6 +200,8 @@ func size(bytes float64) string {
 func short(f float64) string {
 	digits := 2
 	switch {
+	case f > 0 && f < 0.1:
+		return strconv.FormatFloat(f, 'g', 2, 64)
 	case f >= 100:
 		digits = 0
 	case f >= 10:

@@ -178,12 +178,13 @@ func (s *Source) all() []*file {
 }
 
 // Read takes a sample. It returns ErrGone if the container has ended, also in
-// the middle.
+// the middle, together with what could still be read: a cgroup outlives its last
+// process until the engine removes it, and says whether that was killed.
 func (n *Node) Read(s *Source, now time.Time) (*Sample, error) {
 	r := &Sample{Time: now}
 	for _, part := range []func(*Source, *Sample) error{n.readMemory, n.readCPU, n.readPids, n.readPressure, n.readDisk, n.readNetwork} {
 		if err := part(s, r); err != nil {
-			return nil, goneOr(err, "container "+s.id)
+			return r, goneOr(err, "container "+s.id)
 		}
 	}
 	return r, nil

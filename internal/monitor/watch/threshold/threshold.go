@@ -99,3 +99,23 @@ func (c *Container) oom(s *Settings, now *sample.Sample) []alert.Alert {
 }
 
 func span(d time.Duration) string { return d.Round(time.Second).String() }
+
+// Gone tells that the container has ended: what it was over is over. last is
+// what could still be read of it, or nil.
+func (c *Container) Gone(s *Settings, last *sample.Sample, now time.Time) []alert.Alert {
+	var all []alert.Alert
+	if s.OOM && last != nil {
+		all = c.oom(s, last)
+	}
+	for m := range c.states {
+		state := &c.states[m]
+		if !state.Raised {
+			continue
+		}
+		all = append(all, alert.Alert{
+			Time: now, Name: "threshold." + sample.Metric(m).String(), Phase: alert.Cleared, Severity: alert.Info, Subject: c.id, Count: state.Count, Since: state.Over,
+			Message: "container " + c.id + " has ended",
+		})
+	}
+	return all
+}
