@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +24,7 @@ type lab struct {
 	configs map[string][]byte
 	runc    string // absolute path
 	next    int    // the next container's number
+	monitor *http.Server
 }
 
 func newLab(ctx context.Context) (_ *lab, err error) {
@@ -69,7 +71,7 @@ func newLab(ctx context.Context) (_ *lab, err error) {
 			return nil, err
 		}
 	}
-	return l, nil
+	return l, l.watch()
 }
 
 // tmpfsDir is where a tmpfs is: /run on most machines.
@@ -99,6 +101,10 @@ func (l *lab) argv(p program) (before []string) {
 		return []string{l.path("bin/runward")}
 	case bare:
 		return []string{l.path("floor"), l.path("quit")}
+	case quit:
+		return []string{l.path("quit")}
+	case hook:
+		return []string{l.path("bin/runward-hook")}
 	default:
 		return []string{l.runc}
 	}
@@ -127,7 +133,7 @@ func (l *lab) build() error {
 
 // runward builds it to have all that it reads and writes in the lab.
 func (l *lab) runward(bin, strip string) error {
-	return l.command("make", "--silent", "--no-print-directory", "runward", "BINDIR="+l.path(bin), "STRIP="+strip,
+	return l.command("make", "--silent", "--no-print-directory", "runward", "runward-hook", "BINDIR="+l.path(bin), "STRIP="+strip,
 		"SYSCONFDIR="+l.etc(), "LOGDIR="+filepath.Join(l.disk, "log"),
 		"RUNDIR="+l.path("run"), "LIBDIR="+filepath.Join(l.disk, "lib"), "LIBEXECDIR="+filepath.Join(l.disk, "libexec"))
 }
@@ -182,6 +188,9 @@ func (l *lab) use(name string) error {
 		return err
 	}
 	l.node = name
+	if err := l.attach(nodes()[name].monitor); err != nil {
+		return err
+	}
 	if err := move(l.path("ledger-"+name), l.ledger()); err != nil {
 		return err
 	}
@@ -200,6 +209,9 @@ func move(from, to string) error {
 // something cannot be deleted, and says so.
 func (l *lab) close() error {
 	var errs []error
+	if l.monitor != nil {
+		errs = append(errs, l.monitor.Close())
+	}
 	if l.tmp != "" {
 		entries, _ := os.ReadDir(l.stateRoot()) // absent: no container was made
 		for _, e := range entries {
