@@ -105,7 +105,7 @@ vm: ## the end-to-end tests on cgroup v2, systemd, AppArmor and newer engines, i
 
 demo: ## set up, build, and run one allowed, one rewritten and one refused container (root)
 	test/setup demo
-	@$(MAKE) --no-print-directory runward runward-rules runward-hook runwardctl
+	@$(MAKE) --no-print-directory runward runward-rules runwardctl
 	test/demo
 
 install: build ## install under DESTDIR
