@@ -21,6 +21,7 @@ import (
 	"github.com/runward/runward/internal/audit"
 	"github.com/runward/runward/internal/audit/event"
 	"github.com/runward/runward/internal/config"
+	"github.com/runward/runward/internal/engine"
 	"github.com/runward/runward/internal/ledger"
 	"github.com/runward/runward/internal/monitor"
 	"github.com/runward/runward/internal/monitor/attest"
@@ -109,6 +110,9 @@ func serve(log *logrus.Logger) (code int, err error) {
 	if err := os.MkdirAll(filepath.Dir(config.MonitorSocket()), 0o755); err != nil {
 		return 1, err
 	}
+	if err := os.MkdirAll(config.StateDir, 0o700); err != nil {
+		return 1, err
+	}
 	sync, _ := audit.ParseSync(cfg.Audit.Sync) // config.Load has checked it
 	chain := audit.Config{Path: cfg.Audit.Receipts, Sync: sync}
 	prover, err := prove.New(filepath.Join(config.RunDir, "monitor"), runtimes(cfg)...)
@@ -117,6 +121,7 @@ func serve(log *logrus.Logger) (code int, err error) {
 	}
 	d, err := monitor.New(monitor.Config{
 		Ledger: config.LedgerDir(), Socket: config.MonitorSocket(), Settings: own, Log: log, Version: config.Version,
+		Learned: filepath.Join(config.StateDir, "normal.json"), Digests: filepath.Join(config.StateDir, "files.json"), System: system(),
 		Record: func(e *event.Event) error { return event.Append(chain, e) },
 		Attest: func(entry *ledger.Entry, pid int, start uint64) monitor.Attestation {
 			ready, found, err := prover.Attest(entry, pid, start)
@@ -146,6 +151,14 @@ func serve(log *logrus.Logger) (code int, err error) {
 		return 1, err
 	}
 	return 0, nil
+}
+
+// system is where engines' files are.
+func system() *engine.System {
+	return &engine.System{
+		Runward: config.Wrapper(), Links: config.LinksDir(), State: config.EnginesDir(), Settings: config.File(),
+		Programs: engine.ProgramDirs(), Configs: map[string]string{},
+	}
 }
 
 // runtimes are the real ones that runward may execute.

@@ -122,6 +122,7 @@ func (d *Daemon) took(c *container, entry *ledger.Entry, a Attestation, spent ti
 	if c.phase != api.Running {
 		c.phase, c.since = api.Running, now
 		d.lifecycle(c, "started", "")
+		d.tell(c, false, "")
 	}
 	c.attested, c.differences, c.unproven = now, a.Differences, ""
 	c.verdict = verdict(&a)
@@ -130,7 +131,7 @@ func (d *Daemon) took(c *container, entry *ledger.Entry, a Attestation, spent ti
 		c.unproven = a.Unproven.Error()
 	}
 	fresh := d.compare(c)
-	d.soon(c, now.Add(d.Settings.Every()))
+	d.soon(c, now.Add(d.Settings.Attest()))
 	if fresh {
 		d.answerDifference(c, entry)
 	}

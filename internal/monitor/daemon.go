@@ -17,6 +17,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/runward/runward/internal/audit/event"
+	"github.com/runward/runward/internal/engine"
 	"github.com/runward/runward/internal/ledger"
 	"github.com/runward/runward/internal/monitor/api"
 	"github.com/runward/runward/internal/monitor/settings"
@@ -38,6 +39,9 @@ type Config struct {
 	Settings *settings.Monitor
 	Log      *logrus.Logger
 	Version  string
+	Learned  string         // file of what is normal; empty: it is not kept
+	Digests  string         // file of what the node's files were
+	System   *engine.System // where engines' files are
 
 	// Record adds an event to the node's chain.
 	Record func(*event.Event) error
@@ -67,6 +71,8 @@ type Daemon struct {
 	schedule schedule
 	alerts   alerts
 	answered []time.Time // by policy, within the last minute
+	missed   uint64      // changes that the watch was not told of
+	changes  chan change
 }
 
 // rescan is how often the ledger is read whole, for what its watch missed.
@@ -86,7 +92,7 @@ func New(cfg Config) (*Daemon, error) {
 		return nil, err
 	}
 	d := &Daemon{
-		Config: cfg, began: time.Now(), exits: x, wake: make(chan struct{}, 1),
+		Config: cfg, began: time.Now(), exits: x, wake: make(chan struct{}, 1), changes: make(chan change, changes),
 		all: map[key]*container{}, files: map[string]key{},
 	}
 	d.counts.init()
@@ -134,6 +140,9 @@ func (d *Daemon) Run(ctx context.Context, ready func()) error {
 	part(func(ctx context.Context) error { return d.exits.run(ctx, d.ended) })
 	part(d.serve)
 	part(d.tick)
+	part(d.watch)
+	part(d.watchFiles)
+	part(d.takeCensus)
 	for range workers {
 		part(d.work)
 	}
@@ -150,8 +159,11 @@ func (d *Daemon) tick(ctx context.Context) error {
 	defer t.Stop()
 	for {
 		select {
-		case <-t.C:
+		case now := <-t.C:
 			d.readLedger()
+			d.mu.Lock()
+			d.alerts.expire(now)
+			d.mu.Unlock()
 		case <-ctx.Done():
 			return nil
 		}
@@ -290,6 +302,9 @@ func (d *Daemon) stopped(c *container) {
 		return
 	}
 	d.lifecycle(c, "stopped", "")
+	if c.phase == api.Running {
+		d.tell(c, true, "")
+	}
 	c.phase, c.since, c.answer = api.Stopped, time.Now(), ""
 	d.schedule.drop(c)
 	d.exits.leave(c.key)

@@ -19,6 +19,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/runward/runward/internal/audit/event"
+	"github.com/runward/runward/internal/engine"
 	"github.com/runward/runward/internal/ledger"
 	"github.com/runward/runward/internal/monitor/api"
 	"github.com/runward/runward/internal/monitor/client"
@@ -45,11 +46,18 @@ type node struct {
 
 func newNode(t *testing.T) *node {
 	t.Helper()
-	n := &node{T: t, dir: t.TempDir(), settings: settings.Default(), events: make(chan event.Event, 1000), asked: make(chan string, 1000), found: Attestation{Ready: true}}
+	n := &node{T: t, dir: t.TempDir(), settings: quiet(), events: make(chan event.Event, 1000), asked: make(chan string, 1000), found: Attestation{Ready: true}}
 	if err := os.Mkdir(n.root(), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// quiet looks at nothing of the machine that the tests run on.
+func quiet() *settings.Monitor {
+	m := settings.Default()
+	m.Census.Every, m.Normal.Enabled = 0, false
+	return m
 }
 
 func (n *node) root() string   { return filepath.Join(n.dir, "root") }
@@ -60,7 +68,7 @@ func (n *node) config() Config {
 	log := logrus.New()
 	log.SetOutput(io.Discard)
 	return Config{
-		Ledger: n.ledger(), Socket: n.socket(), Settings: n.settings, Log: log, Version: "test",
+		Ledger: n.ledger(), Socket: n.socket(), Settings: n.settings, Log: log, Version: "test", Digests: filepath.Join(n.dir, "digests"), System: &engine.System{Root: n.dir},
 		Record: func(e *event.Event) error {
 			n.events <- *e
 			return nil

@@ -18,6 +18,7 @@ type counts struct {
 	attesting    prometheus.Histogram
 	alerts       *prometheus.CounterVec
 	answers      *prometheus.CounterVec
+	pass         prometheus.Histogram
 }
 
 func (c *counts) init() {
@@ -30,7 +31,10 @@ func (c *counts) init() {
 	})
 	c.alerts = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "runward_alerts_total", Help: "Alerts that were raised, by name and severity."}, []string{"name", "severity"})
 	c.answers = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "runward_answers_total", Help: "Answers, by action, by whom (policy or person) and by result."}, []string{"action", "by", "result"})
-	c.registry.MustRegister(c.followed, c.hooks, c.attestations, c.attesting, c.alerts, c.answers,
+	c.pass = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "runward_sampling_seconds", Help: "What taking samples of all containers took.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
+	})
+	c.registry.MustRegister(c.followed, c.pass, c.hooks, c.attestations, c.attesting, c.alerts, c.answers,
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewGoCollector())
 }
 
@@ -48,7 +52,7 @@ func (d *Daemon) Collect(out chan<- prometheus.Metric) {
 		held[[2]string{k.name, a.Severity}]++
 	}
 	due := len(d.schedule)
-	dropped := d.alerts.dropped
+	dropped, missed := d.alerts.dropped, d.missed
 	d.mu.Unlock()
 	gauge := func(desc *prometheus.Desc, n float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, n, labels...)
@@ -68,8 +72,9 @@ func (d *Daemon) Collect(out chan<- prometheus.Metric) {
 	gauge(descDue, float64(due))
 	count(descDropped, dropped, "alerts")
 	count(descDropped, d.recorder.lost.Load(), "records")
-	readers, missed := d.stream.counts()
-	count(descDropped, missed, "stream")
+	count(descDropped, missed, "watch")
+	readers, unread := d.stream.counts()
+	count(descDropped, unread, "stream")
 	gauge(descReaders, float64(readers))
 	count(descRecorded, d.recorder.written.Load())
 	gauge(descBuild, 1, d.Version, goVersion())

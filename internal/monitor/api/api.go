@@ -68,6 +68,24 @@ type Container struct {
 	Differences []Difference `json:"differences,omitempty"`
 	Unproven    string       `json:"unproven,omitempty"`
 	Answer      string       `json:"answer,omitempty"`
+	Usage       *Usage       `json:"usage,omitempty"`
+}
+
+// A Usage is what a container uses, by the last sample.
+type Usage struct {
+	Time           time.Time `json:"time"`
+	CPU            float64   `json:"cpu"`                     // processors in use
+	CPULimit       float64   `json:"cpu_limit,omitempty"`     // processors; 0: none
+	Throttled      float64   `json:"cpu_throttled,omitempty"` // percent of its periods
+	Memory         uint64    `json:"memory"`                  // bytes, inactive page cache left out
+	MemoryLimit    uint64    `json:"memory_limit,omitempty"`
+	MemoryPressure float64   `json:"memory_pressure,omitempty"` // percent of the last minute in which some task waited for memory
+	Pids           uint64    `json:"pids"`
+	PidsLimit      uint64    `json:"pids_limit,omitempty"`
+	Received       float64   `json:"received"` // bytes a second, as all below
+	Sent           float64   `json:"sent"`
+	Read           float64   `json:"read"`
+	Written        float64   `json:"written"`
 }
 
 // An Alert is something about a container, or the node, that is not as it
@@ -86,6 +104,7 @@ type Alert struct {
 	First     time.Time         `json:"first"`
 	Last      time.Time         `json:"last"`
 	Count     int               `json:"count"`
+	Until     time.Time         `json:"until,omitzero"` // of what has no end of its own: how long it is shown
 }
 
 // Status is what the daemon says of itself.

@@ -11,6 +11,13 @@ import (
 	"time"
 
 	"github.com/runward/runward/internal/config"
+	"github.com/runward/runward/internal/monitor/watch"
+	"github.com/runward/runward/internal/monitor/watch/alert"
+	"github.com/runward/runward/internal/monitor/watch/census"
+	"github.com/runward/runward/internal/monitor/watch/files"
+	"github.com/runward/runward/internal/monitor/watch/normal"
+	"github.com/runward/runward/internal/monitor/watch/restart"
+	"github.com/runward/runward/internal/monitor/watch/threshold"
 	"github.com/runward/runward/internal/owner"
 	"github.com/runward/runward/internal/tomlfile"
 )
@@ -26,12 +33,28 @@ type Monitor struct {
 	Lifecycle   bool   `toml:"lifecycle" doc:"record when containers are created, started and stopped"`
 	Metrics     string `toml:"metrics" doc:"loopback address and port for Prometheus, as in 127.0.0.1:9569; empty: only on the socket, at /metrics"`
 
+	Every      alert.Duration     `toml:"every" doc:"how often samples are taken of every container"`
+	Thresholds threshold.Settings `toml:"thresholds" doc:"bounds that an administrator sets"`
+	Normal     normal.Settings    `toml:"normal" doc:"what is learned of every workload"`
+	Restarts   restart.Settings   `toml:"restarts" doc:"workloads that start over and over"`
+	Files      files.Settings     `toml:"files" doc:"the files that configure the node's containers"`
+	Census     census.Settings    `toml:"census" doc:"containers that run without a receipt"`
+
 	AnswersPerMinute int64 `toml:"answers_per_minute" doc:"how many containers policy may freeze, kill or cut off within a minute on this node; what is over it is an alert alone, so that a rule that is wrong cannot take the node down; 0: none"`
 }
 
 // Default is what holds without a file.
 func Default() *Monitor {
-	return &Monitor{AttestEvery: "5m", Lifecycle: true, AnswersPerMinute: 10}
+	w := watch.Default()
+	return &Monitor{
+		AttestEvery: "5m", Lifecycle: true, AnswersPerMinute: 10,
+		Every: w.Every, Thresholds: w.Thresholds, Normal: w.Normal, Restarts: w.Restarts, Files: w.Files, Census: w.Census,
+	}
+}
+
+// Watch is what the watch has of it.
+func (m *Monitor) Watch() watch.Settings {
+	return watch.Settings{Every: m.Every, Thresholds: m.Thresholds, Normal: m.Normal, Restarts: m.Restarts, Files: m.Files, Census: m.Census}
 }
 
 // Load reads the node's runward.toml.
@@ -81,6 +104,10 @@ func (m *Monitor) check(doc *tomlfile.Doc) error {
 	if m.AnswersPerMinute < 0 {
 		return fail("answers_per_minute", "0 or more", strconv.FormatInt(m.AnswersPerMinute, 10))
 	}
+	w := m.Watch()
+	if err := w.Check(doc, "monitor"); err != nil {
+		return err
+	}
 	if m.Metrics == "" {
 		return nil
 	}
@@ -91,8 +118,8 @@ func (m *Monitor) check(doc *tomlfile.Doc) error {
 	return nil
 }
 
-// Every is AttestEvery.
-func (m *Monitor) Every() time.Duration {
+// Attest is AttestEvery.
+func (m *Monitor) Attest() time.Duration {
 	d, err := time.ParseDuration(m.AttestEvery)
 	if err != nil || d < time.Second {
 		return 5 * time.Minute // of a Monitor that was not parsed
