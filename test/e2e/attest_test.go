@@ -238,7 +238,7 @@ func overwrite(t *testing.T, file, text string) {
 // enter runs a command of the container's in its mount namespace.
 func (s *subject) enter(args ...string) {
 	s.t.Helper()
-	all := append([]string{"--target", strconv.Itoa(s.pid), "--mount", "--pid", "--ipc", "--"}, args...)
+	all := append([]string{"--target", strconv.Itoa(s.pid), "--mount", "--pid", "--ipc", "--", "/bin/busybox"}, args...)
 	if out := lab.Try(s.t, "", nil, lab.Tool(s.t, "nsenter"), all...); out.Code != 0 {
 		s.t.Fatalf("nsenter %v: %s%s", args, out.Stdout, out.Stderr)
 	}
@@ -322,11 +322,11 @@ func TestAttestNamesTampering(t *testing.T) {
 		{name: "first process moved away", act: elsewhere(strconv.Itoa(s.pid), ""), undo: home(s.pid), want: "cgroup: memory:/, want /" + b.ID, unifiedHas: "cgroup: /" + b.ID + "-elsewhere, want /" + b.ID},
 		{name: "joined process moved away", act: elsewhere(strconv.Itoa(exec999), ""), undo: home(exec999), want: "cgroup: memory:/, want /" + b.ID, unifiedHas: `process.outside: "sleep" in the container's mount namespace and none of its cgroups`},
 		{name: "entered with everything", act: func() {
-			entered = exec.Command(lab.Tool(t, "nsenter"), "--target", strconv.Itoa(s.pid), "--mount", "--uts", "--ipc", "--net", "--", "sleep", "996")
+			entered = exec.Command(lab.Tool(t, "nsenter"), "--target", strconv.Itoa(s.pid), "--mount", "--uts", "--ipc", "--net", "--", "/bin/sleep", "996")
 			must(t, entered.Start())
 			lab.Await(t, "nsenter has executed sleep", func() bool {
 				line, err := os.ReadFile(procs(entered.Process.Pid) + "/cmdline")
-				return err == nil && string(line) == "sleep\x00996\x00"
+				return err == nil && string(line) == "/bin/sleep\x00996\x00"
 			})
 		}, undo: func() {
 			must(t, entered.Process.Kill())
