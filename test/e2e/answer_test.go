@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -200,10 +201,26 @@ func TestAnswerCutsTheNetwork(t *testing.T) {
 		return b.Do(n.Runward, "exec", b.ID, "arping", "-c", "1", "-w", "1", "-I", "eth0", host).Code == 0
 	}
 	get := func() bool {
-		return lab.Try(t, "", nil, lab.Tool(t, "busybox"), "wget", "-Y", "off", "-q", "-T", "2", "-O", "-", "http://"+inside+"/passwd").Code == 0
+		conn, err := net.DialTimeout("tcp", inside+":80", time.Second)
+		if err != nil {
+			return false
+		}
+		must(t, conn.Close())
+		return true
+	}
+	// A DHCP client without an address sends UDP by AF_PACKET; what comes out of
+	// the other end is counted.
+	dhcp := func() bool {
+		counter := "/sys/class/net/rw" + strconv.Itoa(s.pid) + "/statistics/rx_packets"
+		before := readFile(t, counter)
+		b.Do(n.Runward, "exec", b.ID, "udhcpc", "-i", "eth0", "-n", "-q", "-t", "1", "-T", "1", "-s", "/bin/true")
+		return readFile(t, counter) != before
 	}
 	check := func(what string, out, raw, in, self bool) {
 		t.Helper()
+		if passed := dhcp(); passed != out {
+			t.Errorf("%s: UDP in raw frames: %v, want %v", what, passed, out)
+		}
 		if a, b, c, d := ping(host), arping(), get(), ping("127.0.0.1"); a != out || b != raw || c != in || d != self {
 			t.Errorf("%s: out %v, raw frames out %v, in %v, to itself %v, want %v %v %v %v", what, a, b, c, d, out, raw, in, self)
 		}
@@ -239,7 +256,7 @@ func TestAnswerCutsTheNetwork(t *testing.T) {
 			t.Fatalf("%v: %s", args, out.Stderr)
 		}
 	}
-	enterNet(lab.Tool(t, "ip"), "link", "add", "dummy0", "type", "dummy")
+	enterNet(lab.Tool(t, "ip"), "link", "add", "more0", "type", "veth", "peer", "name", "more1")
 	inForce(t, target, false, answer.NetworkPartly)
 	_, err = answer.CutNetwork(target, false)
 	must(t, err)
