@@ -85,7 +85,7 @@ func node(cfg *config.Config, complete bool) policycheck.Node {
 	}
 	return policycheck.Node{
 		Custom: custom, Hook: hook,
-		Now:    time.Now().Unix(), Unselected: cfg.Policy.Unselected, Complete: complete,
+		Now: time.Now().Unix(), Unselected: cfg.Policy.Unselected, Complete: complete,
 		TrustedAnnotations: slices.Concat(slices.Collect(maps.Values(cfg.Trust.Annotations))...),
 		TrustedLabels:      slices.Concat(slices.Collect(maps.Values(cfg.Trust.Labels))...),
 		Feeds:              func(p *policy.Policy) []string { return rules.FeedProblems(p, host.ReadFeed) },

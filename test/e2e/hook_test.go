@@ -165,7 +165,8 @@ func TestHooksOfOthers(t *testing.T) {
 	m := n.Monitor("")
 	b := lab.Bundle(t, "echo ran", func(s *specs.Spec) {
 		s.Hooks = &specs.Hooks{
-			Prestart:      []specs.Hook{scribe(t, dir, "prestart", "")}, //nolint:staticcheck // engines still use it
+			//lint:ignore SA1019 engines still use prestart
+			Prestart:      []specs.Hook{scribe(t, dir, "prestart", "")},
 			CreateRuntime: []specs.Hook{scribe(t, dir, "first", ""), scribe(t, dir, "second", "")},
 			Poststart:     []specs.Hook{scribe(t, dir, "started", "")},
 			Poststop:      []specs.Hook{scribe(t, dir, "fails", "exit 1"), scribe(t, dir, "never", "")},
