@@ -4,8 +4,8 @@
 //
 // A group of processes is a container by namespaces if it has a mount namespace
 // of its own in which another root is mounted (as pivot_root leaves it), and a
-// PID namespace of its own, or, without that, a cgroup as engines name them.
-// What is not:
+// PID namespace of its own, or a cgroup that is not a unit of systemd's. What is
+// not:
 //
 //   - services with PrivateMounts, ProtectSystem and their like, and daemons
 //     that unshared their mounts: the root is the node's;
@@ -149,7 +149,14 @@ func isContainer(host Host, p *Process) bool {
 	if p.Exe == "" || !p.Pivoted || p.Root == host.Root {
 		return false
 	}
-	return p.PIDs != 0 && p.PIDs != host.PIDs || engineOfCgroup(p.Cgroup) != ""
+	return p.PIDs != 0 && p.PIDs != host.PIDs || engineOfCgroup(p.Cgroup) != "" || !inUnit(p.Cgroup)
+}
+
+// inUnit tells whether a cgroup is a service's or a session's.
+func inUnit(path string) bool {
+	return slices.ContainsFunc(strings.Split(path, "/"), func(part string) bool {
+		return strings.HasSuffix(part, ".service") || strings.HasSuffix(part, ".scope")
+	})
 }
 
 // parentOf gives the PID namespace around another, which any process in it tells.
