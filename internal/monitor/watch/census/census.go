@@ -230,8 +230,8 @@ type Book struct {
 
 type seen struct {
 	since time.Time
+	name  string // of the alert; empty: none was given yet
 	text  string
-	told  bool
 }
 
 // Tell gives one alert for each finding that is new, and one where one has
@@ -256,10 +256,9 @@ func (b *Book) Tell(s *Settings, now time.Time, found []Found, around func(engin
 		switch {
 		case known == nil:
 			b.told[key] = &seen{since: now}
-		case !known.told:
-			known.told = true
+		case known.name == "":
 			a := f.alert(now, known.since, around)
-			known.text = a.Message
+			known.name, known.text = a.Name, a.Message
 			all = append(all, a)
 		}
 	}
@@ -267,8 +266,8 @@ func (b *Book) Tell(s *Settings, now time.Time, found []Found, around func(engin
 		if there[key] {
 			continue
 		}
-		if known.told {
-			all = append(all, alert.Alert{Time: now, Name: "census.unknown", Phase: alert.Cleared, Severity: alert.Info, Subject: key, Message: "it has ended, or the ledger has it now: " + known.text, Since: known.since})
+		if known.name != "" {
+			all = append(all, alert.Alert{Time: now, Name: known.name, Phase: alert.Cleared, Severity: alert.Info, Subject: key, Message: "it has ended, or the ledger has it now: " + known.text, Since: known.since})
 		}
 		delete(b.told, key)
 	}
