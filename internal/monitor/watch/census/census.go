@@ -4,8 +4,8 @@
 //
 // A group of processes is a container by namespaces if it has a mount namespace
 // of its own in which another root is mounted (as pivot_root leaves it), and a
-// PID namespace of its own, or, without that, a cgroup as engines name them.
-// What is not:
+// PID namespace of its own, or a cgroup that is not a unit of systemd's. What is
+// not:
 //
 //   - services with PrivateMounts, ProtectSystem and their like, and daemons
 //     that unshared their mounts: the root is the node's;
@@ -149,7 +149,14 @@ func isContainer(host Host, p *Process) bool {
 	if p.Exe == "" || !p.Pivoted || p.Root == host.Root {
 		return false
 	}
-	return p.PIDs != 0 && p.PIDs != host.PIDs || engineOfCgroup(p.Cgroup) != ""
+	return p.PIDs != 0 && p.PIDs != host.PIDs || engineOfCgroup(p.Cgroup) != "" || !inUnit(p.Cgroup)
+}
+
+// inUnit tells whether a cgroup is a service's or a session's.
+func inUnit(path string) bool {
+	return slices.ContainsFunc(strings.Split(path, "/"), func(part string) bool {
+		return strings.HasSuffix(part, ".service") || strings.HasSuffix(part, ".scope")
+	})
 }
 
 // parentOf gives the PID namespace around another, which any process in it tells.
@@ -223,8 +230,8 @@ type Book struct {
 
 type seen struct {
 	since time.Time
+	name  string // of the alert; empty: none was given yet
 	text  string
-	told  bool
 }
 
 // Tell gives one alert for each finding that is new, and one where one has
@@ -249,10 +256,9 @@ func (b *Book) Tell(s *Settings, now time.Time, found []Found, around func(engin
 		switch {
 		case known == nil:
 			b.told[key] = &seen{since: now}
-		case !known.told:
-			known.told = true
+		case known.name == "":
 			a := f.alert(now, known.since, around)
-			known.text = a.Message
+			known.name, known.text = a.Name, a.Message
 			all = append(all, a)
 		}
 	}
@@ -260,8 +266,8 @@ func (b *Book) Tell(s *Settings, now time.Time, found []Found, around func(engin
 		if there[key] {
 			continue
 		}
-		if known.told {
-			all = append(all, alert.Alert{Time: now, Name: "census.unknown", Phase: alert.Cleared, Severity: alert.Info, Subject: key, Message: "it has ended, or the ledger has it now: " + known.text, Since: known.since})
+		if known.name != "" {
+			all = append(all, alert.Alert{Time: now, Name: known.name, Phase: alert.Cleared, Severity: alert.Info, Subject: key, Message: "it has ended, or the ledger has it now: " + known.text, Since: known.since})
 		}
 		delete(b.told, key)
 	}

@@ -21,7 +21,7 @@ const maxLinks = 40
 // there the name that would be made is the last. The path is returned without
 // links.
 func points(path string) (all []point, real string) {
-	rest := strings.Split(strings.Trim(filepath.Clean(path), "/"), "/")
+	rest := strings.Split(strings.Trim(path, "/"), "/")
 	dir, links := "/", 0
 	for len(rest) > 0 {
 		name := rest[0]

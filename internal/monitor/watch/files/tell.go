@@ -81,7 +81,7 @@ func (w *Watcher) touched(path string) []*Who {
 	for _, t := range slices.Backward(w.waiting) {
 		same := func(o *Who) bool { return o.PID == t.who.PID }
 		switch {
-		case t.who == nil || !w.names(t.event, path) || slices.ContainsFunc(all, same) || slices.ContainsFunc(gone, same):
+		case t.who == nil || !w.isOf(t.event, path) || slices.ContainsFunc(all, same) || slices.ContainsFunc(gone, same):
 		case t.who.Gone:
 			gone = append(gone, t.who)
 		default:
@@ -91,8 +91,8 @@ func (w *Watcher) touched(path string) []*Who {
 	return append(all, gone...)
 }
 
-// names tells whether an event is of a path.
-func (w *Watcher) names(e event, path string) bool {
+// isOf tells whether an event is of a path.
+func (w *Watcher) isOf(e event, path string) bool {
 	for _, dir := range w.dirs[e.key] {
 		if e.name == "." && dir == path || filepath.Join(dir, e.name) == path {
 			return true

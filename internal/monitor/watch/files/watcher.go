@@ -101,6 +101,8 @@ type Watcher struct {
 	failed  atomic.Bool
 
 	dirs    map[string][]string // by the kernel's key
+	names   map[string]bool     // the points of all that is watched, as paths
+	trees   map[string]bool     // watched directories: every name in them counts
 	waiting []touch
 	scanned time.Time
 	notes   []string
@@ -244,7 +246,7 @@ func (w *Watcher) take() {
 	for {
 		select {
 		case t := <-w.touches:
-			_, ours := w.dirs[t.key]
+			ours := w.concerns(t.event)
 			switch {
 			case ours && len(w.waiting) < maxTouches:
 				w.waiting = append(w.waiting, t)
@@ -257,19 +259,28 @@ func (w *Watcher) take() {
 	}
 }
 
+// concerns tells whether an event is of something that is watched, and not of
+// what happens to be beside it.
+func (w *Watcher) concerns(e event) bool {
+	return slices.ContainsFunc(w.dirs[e.key], func(dir string) bool {
+		return w.trees[dir] || e.name == "" || e.name == "." || w.names[filepath.Join(dir, e.name)]
+	})
+}
+
 // mark asks for events of every directory that decides what is at a watched
 // path. Those that are asked for already cost one call each.
 func (w *Watcher) mark() {
-	w.dirs = map[string][]string{}
+	w.dirs, w.names, w.trees = map[string][]string{}, map[string]bool{}, map[string]bool{}
 	leaf := map[string]bool{}
 	for _, watched := range w.list {
 		all, real := points(watched.Path)
 		for _, p := range all {
 			leaf[p.dir] = leaf[p.dir] || p.leaf
+			w.names[filepath.Join(p.dir, p.name)] = true
 		}
 		w.walk(real, func(path string, isDir bool) {
 			if isDir {
-				leaf[path] = true
+				leaf[path], w.trees[path] = true, true
 			}
 		})
 	}
@@ -368,6 +379,7 @@ func (w *Watcher) scan(now time.Time) []change {
 			w.changed = true
 		}
 	}
+	slices.SortFunc(changes, func(a, b change) int { return strings.Compare(a.path, b.path) })
 	maps.DeleteFunc(found, func(_ string, e Entry) bool { return e.Kind == "" })
 	w.entries = found
 	return changes

@@ -134,6 +134,8 @@ func (w *model) bound(s *Settings, k kind, now time.Time) Learned {
 	l.Windows = h.Total
 	l.Median, l.Q99 = h.quantile(0.5, unit), h.quantile(0.99, unit)
 	l.MAD = h.mad(l.Median, unit)
-	l.Bound = max(float64(s.Floor)*floorOf(m), float64(s.Margin)*l.Q99, l.Median+float64(s.Deviations)*1.4826*max(l.MAD, l.Median/10))
+	// Of few values the highest is a guess of what is high: the fewer, the wider.
+	margin := float64(s.Margin) * (1 + 3/math.Sqrt(h.Total))
+	l.Bound = max(float64(s.Floor)*floorOf(m), margin*l.Q99, l.Median+float64(s.Deviations)*1.4826*max(l.MAD, l.Median/10))
 	return l
 }

@@ -5,9 +5,10 @@
 // it keeps a histogram with buckets 10 % wide, in which what is older counts
 // less. A window is too high when it is over
 //
-//	max(floor, margin · q99, median + deviations · 1.4826 · max(MAD, median/10))
+//	max(floor, margin · (1 + 3/√n) · q99, median + deviations · 1.4826 · max(MAD, median/10))
 //
-// and several windows in a row are an alert. The same is done with the mean of
+// where n is how many windows are known: of few, the 99th percentile is a guess;
+// several windows in a row are an alert. The same is done with the mean of
 // twelve windows, of which one is enough: bursts are less in it, and what lasts
 // is not. Median, MAD (the median distance
 // from the median) and the 99th percentile do not care how far away a few
