@@ -130,6 +130,8 @@ func serve(log *logrus.Logger) (code int, err error) {
 			}
 			return monitor.Attestation{Ready: ready || err != nil, Differences: found, Unproven: err}
 		},
+		Answer:  prover.Answer,
+		InForce: prover.InForce,
 		Forget: func(entry *ledger.Entry) {
 			if err := prover.Forget(entry); err != nil {
 				log.WithError(err).Warn("what was kept of a container is left behind")

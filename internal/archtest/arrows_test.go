@@ -72,7 +72,7 @@ var arrows = []struct {
 	}},
 	{"internal/monitor/api", nil},
 	{"internal/monitor/client", []string{"internal/audit/event", "internal/monitor/api"}},
-	{"internal/monitor/prove", []string{"internal/ledger", "internal/owner", "internal/monitor/api", "internal/monitor/attest"}},
+	{"internal/monitor/prove", []string{"internal/ledger", "internal/owner", "internal/monitor/api", "internal/monitor/attest", "internal/monitor/answer"}},
 	{"internal/monitor/settings", []string{"internal/config", "internal/owner", "internal/tomlfile", "internal/monitor/watch/...", "internal/monitor/forward"}},
 	{"internal/monitorview", []string{"internal/audit/event", "internal/monitor/api", "internal/display"}},
 	// The daemon's parts. Those of the watch take time as a value and give alerts.

@@ -79,7 +79,13 @@ func (d *Daemon) attest(c *container) {
 	}
 	began := time.Now()
 	a := d.Attest(entry, pid, start)
+	d.mu.Lock()
+	first := c.verdict == api.Unknown
+	d.mu.Unlock()
 	d.took(c, entry, a, time.Since(began))
+	if a.Ready {
+		d.inForce(c, first)
+	}
 }
 
 // absent is for a container whose process is not there, or not yet.

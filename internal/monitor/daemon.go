@@ -19,7 +19,9 @@ import (
 	"github.com/runward/runward/internal/audit/event"
 	"github.com/runward/runward/internal/engine"
 	"github.com/runward/runward/internal/ledger"
+	"github.com/runward/runward/internal/monitor/answer"
 	"github.com/runward/runward/internal/monitor/api"
+	"github.com/runward/runward/internal/monitor/prove"
 	"github.com/runward/runward/internal/monitor/settings"
 	"github.com/runward/runward/internal/state"
 )
@@ -49,9 +51,11 @@ type Config struct {
 	Attest func(entry *ledger.Entry, pid int, start uint64) Attestation
 	// Forget drops what Attest keeps of a container that is gone.
 	Forget func(entry *ledger.Entry)
-	// Answer does something to a container, verified: freeze, thaw, kill,
-	// quarantine or release.
-	Answer func(action string, entry *ledger.Entry, pid int, start uint64) error
+	// Answer does something to a container, verified: freeze, kill, quarantine or
+	// release. It returns what is in force after it; empty: nothing.
+	Answer func(action string, how prove.How, entry *ledger.Entry, pid int, start uint64) (string, error)
+	// InForce says what is in force, by the kernel's word.
+	InForce func(entry *ledger.Entry, pid int, start uint64) (string, error)
 }
 
 // A Daemon follows the containers of a node.
@@ -70,8 +74,8 @@ type Daemon struct {
 	files    map[string]key // by the ledger's file
 	schedule schedule
 	alerts   alerts
-	answered []time.Time // by policy, within the last minute
-	missed   uint64      // changes that the watch was not told of
+	limiter  answer.Limiter // of answers by policy
+	missed   uint64         // changes that the watch was not told of
 	changes  chan change
 }
 
@@ -93,7 +97,8 @@ func New(cfg Config) (*Daemon, error) {
 	}
 	d := &Daemon{
 		Config: cfg, began: time.Now(), exits: x, wake: make(chan struct{}, 1), changes: make(chan change, changes),
-		all: map[key]*container{}, files: map[string]key{},
+		limiter: answer.Limiter{Node: int(cfg.Settings.AnswersPerMinute), Container: 2},
+		all:     map[key]*container{}, files: map[string]key{},
 	}
 	d.counts.init()
 	d.recorder = newRecorder(cfg.Record, &d.stream, func(err error) { d.Log.WithError(err).Error("an event could not be recorded") })

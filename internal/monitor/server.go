@@ -21,6 +21,7 @@ import (
 
 	"github.com/runward/runward/internal/config"
 	"github.com/runward/runward/internal/monitor/api"
+	"github.com/runward/runward/internal/monitor/prove"
 )
 
 // listen opens the socket. One that another daemon listens on is left to it.
@@ -300,7 +301,8 @@ func (d *Daemon) answer(w http.ResponseWriter, r *http.Request, action string) e
 	if p, ok := r.Context().Value(peerKey{}).(*peer); ok {
 		who = p.String()
 	}
-	if err := d.act(c, action, who, string(why)); err != nil {
+	how := prove.How{Egress: r.URL.Query().Has("egress"), Shared: r.URL.Query().Has("shared")}
+	if err := d.act(c, action, how, who, string(why)); err != nil {
 		return err
 	}
 	d.mu.Lock()

@@ -9,7 +9,9 @@
 //	POST /v1/containers/ID/freeze          Container; also quarantine, release and kill; the body says why
 //	GET  /metrics                          for Prometheus
 //
-// Where two engines use one id, ?root= says of which state directory. What is
+// Where two engines use one id, ?root= says of which state directory. ?egress
+// lets one that is quarantined answer who connects to it; ?shared cuts off those
+// that share its network namespace too. What is
 // refused has another status than 200 and a line that says why.
 package api
 
