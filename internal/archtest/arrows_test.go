@@ -34,6 +34,7 @@ var arrows = []struct {
 	{"internal/audit", []string{"policy", "internal/patch", "internal/jsondoc", "internal/owner"}},
 	{"internal/audit/event", []string{"policy", "internal/audit"}},
 	{"internal/audit/journal", []string{"policy", "internal/audit", "internal/audit/event", "internal/jsondoc", "internal/owner"}},
+	{"internal/audit/rotation", []string{"internal/audit", "internal/audit/event", "internal/audit/journal"}},
 	{"internal/ledger", []string{"policy", "internal/jsondoc", "internal/owner", "internal/audit", "internal/state"}},
 	{"internal/state", []string{"policy", "internal/jsondoc", "internal/oci", "internal/owner"}},
 	{"internal/policyfile", []string{"policy", "policy/profiles", "internal/tomlfile", "internal/owner", "internal/nearest"}},
