@@ -85,32 +85,25 @@ func ours(path, name string) bool {
 	return ok && bad == nil && none == nil
 }
 
+// due tells whether the current file is over a bound. One without a record in
+// it never is: where it belongs among the others could not be told.
 func due(path string, size int64, now time.Time, limits Limits) (bool, error) {
-	if size == 0 {
+	large := limits.MaxBytes > 0 && size > limits.MaxBytes
+	if size == 0 || !large && limits.Every <= 0 {
 		return false, nil
 	}
-	if limits.MaxBytes > 0 && size > limits.MaxBytes {
-		return true, nil
-	}
-	if limits.Every <= 0 {
-		return false, nil
-	}
-	first, err := firstTime(path)
-	return err == nil && !first.IsZero() && now.Sub(first) > limits.Every, err
-}
-
-// firstTime is when the first record of the file was made; zero where there is
-// none.
-func firstTime(path string) (time.Time, error) {
-	var first struct{ Time time.Time }
 	line, err := journal.FirstLine(path)
 	if err != nil || line == nil {
-		return first.Time, err
+		return false, err
 	}
+	if large {
+		return true, nil
+	}
+	var first struct{ Time time.Time }
 	if err := json.Unmarshal(line, &first); err != nil {
-		return first.Time, fmt.Errorf("read the first record of %s: %w", path, err)
+		return false, fmt.Errorf("read the first record of %s: %w", path, err)
 	}
-	return first.Time, nil
+	return now.Sub(first.Time) > limits.Every, nil
 }
 
 // old gives the files that Rotate put aside, oldest first, each with the last
