@@ -61,6 +61,10 @@ var arrows = []struct {
 	{"internal/nodeinstall", []string{"internal/config", "internal/kubeapi"}},
 	{"internal/receipts", []string{"policy", "internal/audit", "internal/audit/journal", "internal/display", "internal/explain"}},
 	{"internal/quota", []string{"policy", "internal/ledger", "internal/display"}},
+	{"internal/monitor/forward", []string{
+		"policy", "internal/audit", "internal/audit/event", "internal/audit/journal", "internal/monitor/ocsf", "internal/owner", "internal/tomlfile",
+	}},
+	{"internal/monitor/ocsf", []string{"policy", "internal/audit", "internal/audit/event", "internal/audit/journal"}},
 	{"internal/refdoc/...", []string{"policy", "policy/rules", "policy/profiles", "internal/..."}},
 
 	{"internal/containerdshim", []string{"internal/config", "internal/owner", "internal/tomlfile"}},

@@ -51,7 +51,8 @@ type Follower struct {
 	offset int64 // of the first byte that was not given, in a plain file
 	name   string
 
-	jump uint64 // the record before which something seemed to be missing
+	jump   uint64 // the record before which something seemed to be missing
+	broken string // what to say with the next record
 }
 
 // Follow starts after a record that was given before; the zero Link: at the
@@ -81,6 +82,7 @@ func (f *Follower) Next(most, size int) ([]Line, error) {
 	until := uint64(math.MaxUint64)
 	if head != nil {
 		until = head.Seq
+		f.restart(head)
 	}
 	if until <= f.at.Seq {
 		unlock, behind, err := f.behind(head)
@@ -103,6 +105,18 @@ func (f *Follower) Next(most, size int) ([]Line, error) {
 		total += len(line.Text)
 	}
 	return lines, nil
+}
+
+// restart begins with the oldest record where the chain ends before what was
+// given: it was cut off, or removed with its head. A killed writer leaves the
+// head one behind.
+func (f *Follower) restart(h *audit.Head) {
+	if f.at.Seq <= h.Seq+1 {
+		return
+	}
+	f.broken = fmt.Sprintf("the chain ends at record %d, though %d were read before: it was cut off or begun anew", h.Seq, f.at.Seq)
+	f.Close()
+	f.at = audit.Link{}
 }
 
 // head reads the head until it is the same twice: a writer may be at it.
@@ -197,6 +211,9 @@ func (f *Follower) one(until uint64) (*Line, error) {
 }
 
 func (f *Follower) give(l Line) *Line {
+	if f.broken != "" {
+		l.Broken, f.broken = f.broken, ""
+	}
 	f.at, f.jump = l.Link, 0
 	return &l
 }

@@ -168,6 +168,25 @@ func TestFollowerSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
+func TestFollowerOfAChainBegunAnew(t *testing.T) {
+	cfg := newConfig(t)
+	write(t, cfg, 5)
+	f := journal.Follow(cfg.Path, audit.Link{})
+	defer f.Close()
+	follow(t, f, 9)
+	for _, name := range []string{cfg.Path, cfg.Path + audit.HeadSuffix} {
+		if err := os.Remove(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, cfg, 2)
+	lines, err := f.Next(9, 1<<20)
+	if err != nil || len(lines) != 2 || lines[0].Seq != 1 || lines[1].Broken != "" ||
+		lines[0].Broken != "the chain ends at record 2, though 5 were read before: it was cut off or begun anew" {
+		t.Fatalf("%+v, %v", lines, err)
+	}
+}
+
 // A record whose writer has not moved the head yet may still be taken back.
 func TestFollowerWaitsForTheHead(t *testing.T) {
 	cfg := newConfig(t)
