@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"strconv"
+
+	"github.com/runward/runward/internal/monitor/ocsf"
 )
 
 // The forms of a webhook's body.
@@ -48,7 +50,7 @@ func encodeJSON(cfg *Config, format string, batch []item) ([]byte, error) {
 		case array:
 			b.WriteByte(',')
 		}
-		one, err := spliced(batch[i].envelope(cfg.Node), batch[i].text())
+		one, err := encodeOne(cfg, format, &batch[i])
 		if err != nil {
 			return nil, err
 		}
@@ -58,6 +60,21 @@ func encodeJSON(cfg *Config, format string, batch []item) ([]byte, error) {
 		b.WriteByte(']')
 	}
 	return b.Bytes(), nil
+}
+
+func encodeOne(cfg *Config, format string, it *item) ([]byte, error) {
+	if format != formatOCSF {
+		return spliced(it.envelope(cfg.Node), it.text())
+	}
+	from := ocsf.Source{Node: cfg.Node, Version: cfg.Version}
+	var e ocsf.Event
+	if it.gap != "" {
+		e = from.Missing(it.line.Seq, it.found, it.gap)
+	} else {
+		e = from.Record(it.record, it.line.Text)
+	}
+	e.Unmapped.Attempt, e.Unmapped.Resent = it.attempt, it.attempt > 1
+	return spliced(e, nil)
 }
 
 func (it *item) envelope(node string) envelope {
