@@ -59,7 +59,7 @@ var arrows = []struct {
 	{"internal/replay", []string{"policy", "internal/audit", "internal/patch", "internal/display", "internal/explain"}},
 	{"internal/running", []string{"internal/state", "internal/owner"}},
 	{"internal/nodeinstall", []string{"internal/config", "internal/kubeapi"}},
-	{"internal/receipts", []string{"policy", "internal/audit", "internal/audit/journal", "internal/display", "internal/explain"}},
+	{"internal/receipts", []string{"policy", "internal/audit", "internal/audit/event", "internal/audit/journal", "internal/display", "internal/explain"}},
 	{"internal/quota", []string{"policy", "internal/ledger", "internal/display"}},
 	{"internal/monitor/forward", []string{
 		"policy", "internal/audit", "internal/audit/event", "internal/audit/journal", "internal/monitor/ocsf", "internal/owner", "internal/tomlfile",
