@@ -64,7 +64,8 @@ func newWorker(cfg *Config, d Destination) (*worker, error) {
 		return nil, err
 	}
 	w.follower = journal.Follow(cfg.Receipts, w.pos.link())
-	w.status = Status{Name: d.Name, Type: d.Type, Address: d.Address, Seq: w.pos.Seq, DeadFile: w.dead()}
+	address, _, _ := strings.Cut(d.Address, "?") // what follows may be a key
+	w.status = Status{Name: d.Name, Type: d.Type, Address: address, Seq: w.pos.Seq, DeadFile: w.dead()}
 	return w, nil
 }
 
