@@ -22,7 +22,7 @@ paths  := -X $(conf).SysConfDir=$(SYSCONFDIR) -X $(conf).RunDir=$(RUNDIR) -X $(c
 	-X $(conf).StateDir=$(STATEDIR) -X $(conf).BinDir=$(PREFIX)/bin -X $(conf).LibDir=$(LIBDIR) -X $(conf).LibExecDir=$(LIBEXECDIR) -X $(conf).Version=$(VERSION)
 gobuild = CGO_ENABLED=0 $(GO) build -trimpath
 
-.PHONY: all build runward runward-rules runward-hook runwardd runwardctl containerd-shim-runward-v2 runward-installer test unit oracle cases chart lint generate verify fuzz bench e2e compare vm demo install image setup help clean
+.PHONY: all build runward runward-rules runward-hook runwardd runwardctl containerd-shim-runward-v2 runward-installer test unit oracle cases chart evidence lint generate verify fuzz bench e2e compare vm demo install image setup help clean
 .DEFAULT_GOAL := build
 
 all: build
@@ -63,7 +63,7 @@ image: runward-installer ## the image of the installer for Kubernetes, with podm
 setup: ## install what the tests need (Debian, root)
 	test/setup
 
-test: setup build unit oracle cases chart e2e ## set up, build, and run every test
+test: setup build unit oracle cases chart evidence e2e ## set up, build, and run every test
 
 unit: ## the tests that need no container runtime
 	$(GO) test ./...
@@ -76,6 +76,9 @@ cases: runwardctl ## what the profiles and the example policy decide, by runward
 
 chart: ## the Helm chart, rendered by Helm's engine and read with Kubernetes' own types
 	$(GO) -C test/kubernetes test ./...
+
+evidence: ## what leaves the node, against rsyslog, the OpenTelemetry collector's receiver and the schema of OCSF
+	$(GO) -C test/evidence test ./...
 
 e2e: build ## the tests on real runc, containerd and podman (root)
 	test/e2e/run

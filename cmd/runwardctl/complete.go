@@ -12,6 +12,7 @@ import (
 
 // choices are the values of flags that take one of some words.
 var choices = map[string]func() []string{
+	"format":  func() []string { return exportFormats },
 	"engine":  func() []string { return engines },
 	"kind":    func() []string { return kinds },
 	"verdict": func() []string { return []string{"allow", "rewrite", "deny"} },

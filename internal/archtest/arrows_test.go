@@ -35,6 +35,7 @@ var arrows = []struct {
 	{"internal/audit", []string{"policy", "internal/patch", "internal/jsondoc", "internal/owner"}},
 	{"internal/audit/event", []string{"policy", "internal/audit"}},
 	{"internal/audit/journal", []string{"policy", "internal/audit", "internal/audit/event", "internal/jsondoc", "internal/owner"}},
+	{"internal/audit/rotation", []string{"internal/audit", "internal/audit/event", "internal/audit/journal"}},
 	{"internal/ledger", []string{"policy", "internal/jsondoc", "internal/owner", "internal/audit", "internal/state"}},
 	{"internal/state", []string{"policy", "internal/jsondoc", "internal/oci", "internal/owner"}},
 	{"internal/policyfile", []string{"policy", "policy/profiles", "internal/tomlfile", "internal/owner", "internal/nearest"}},
@@ -59,8 +60,12 @@ var arrows = []struct {
 	{"internal/replay", []string{"policy", "internal/audit", "internal/patch", "internal/display", "internal/explain"}},
 	{"internal/running", []string{"internal/state", "internal/owner"}},
 	{"internal/nodeinstall", []string{"internal/config", "internal/kubeapi"}},
-	{"internal/receipts", []string{"policy", "internal/audit", "internal/audit/journal", "internal/display", "internal/explain"}},
+	{"internal/receipts", []string{"policy", "internal/audit", "internal/audit/event", "internal/audit/journal", "internal/display", "internal/explain"}},
 	{"internal/quota", []string{"policy", "internal/ledger", "internal/display"}},
+	{"internal/monitor/forward", []string{
+		"policy", "internal/audit", "internal/audit/event", "internal/audit/journal", "internal/monitor/ocsf", "internal/owner", "internal/tomlfile",
+	}},
+	{"internal/monitor/ocsf", []string{"policy", "internal/audit", "internal/audit/event", "internal/audit/journal"}},
 	{"internal/refdoc/...", []string{"policy", "policy/rules", "policy/profiles", "internal/..."}},
 
 	{"internal/containerdshim", []string{"internal/config", "internal/owner", "internal/tomlfile"}},
