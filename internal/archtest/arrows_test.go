@@ -41,6 +41,8 @@ var arrows = []struct {
 	{"internal/policyfile", []string{"policy", "policy/profiles", "internal/tomlfile", "internal/owner", "internal/nearest"}},
 	{"internal/builtin", []string{"policy", "policy/rules"}},
 	{"internal/config", []string{"policy", "internal/policyfile", "internal/tomlfile", "internal/owner", "internal/nearest"}},
+	{"internal/monitor/attest", []string{"policy", "internal/audit", "internal/jsondoc", "internal/ledger", "internal/oci", "internal/owner", "internal/state"}},
+	{"internal/monitor/answer", []string{"internal/owner", "internal/state"}},
 	{"internal/realruntime", []string{"policy", "internal/config", "internal/owner", "internal/jsondoc"}},
 
 	// What only runward-rules, runwardctl and the generators have.

@@ -21,7 +21,7 @@ import (
 
 // A subject is a running container that is attested.
 type subject struct {
-	t     *testing.T
+	t     testing.TB
 	node  *attest.Node
 	entry *ledger.Entry
 	want  *attest.Expected
@@ -32,7 +32,7 @@ type subject struct {
 
 // subjects finds the containers that a node's ledger has, waits until each
 // executes its own program, and takes how they are then for the baseline.
-func subjects(t *testing.T, n *lab.Node) []*subject {
+func subjects(t testing.TB, n *lab.Node) []*subject {
 	t.Helper()
 	entries, err := ledger.List(filepath.Join(n.Dir, "run/ledger"))
 	must(t, err)
@@ -215,7 +215,7 @@ func TestAttestFindsNothingWhereNothingIs(t *testing.T) {
 }
 
 // groupDir is where the cgroup of a process is, by controller.
-func groupDir(t *testing.T, pid int, controller string) string {
+func groupDir(t testing.TB, pid int, controller string) string {
 	t.Helper()
 	for line := range strings.Lines(read(t, "/proc/"+strconv.Itoa(pid)+"/cgroup")) {
 		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
@@ -526,4 +526,54 @@ func TestAttestOtherRuntimesAndSystemd(t *testing.T) {
 			}
 		}
 	}
+}
+
+// What a look at one of ten containers costs: all of it, without the list of
+// the node's processes, and with config.json read and understood anew.
+func BenchmarkAttest(b *testing.B) {
+	n := lab.NewNode(b)
+	n.Policy("10-free.toml", free)
+	for range 10 {
+		c := lab.Bundle(b, "while :; do sleep 1000; done")
+		for _, args := range [][]string{{"create", "--bundle", c.Dir, c.ID}, {"start", c.ID}} {
+			if out := c.Do(n.Runward, args...); out.Code != 0 {
+				b.Fatal(out.Stderr)
+			}
+		}
+	}
+	all := subjects(b, n)
+	entered, err := attest.ReadEntered()
+	must(b, err)
+	look := func(s *subject) {
+		o, err := s.node.Observe(s.pid, s.start, s.want, entered, attest.Bounds{})
+		must(b, err)
+		if found := s.node.Compare(s.want, o, s.base); len(found) > 1 {
+			b.Fatal(found)
+		}
+	}
+	b.Run("look", func(b *testing.B) {
+		var before, after unix.Rusage
+		must(b, unix.Getrusage(unix.RUSAGE_SELF, &before))
+		defer func() { // on a machine that does other things too
+			must(b, unix.Getrusage(unix.RUSAGE_SELF, &after))
+			cpu := after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano()
+			b.ReportMetric(float64(cpu)/float64(b.N), "cpu-ns/op")
+		}()
+		for i := 0; b.Loop(); i++ {
+			look(all[i%len(all)])
+		}
+	})
+	b.Run("with-config", func(b *testing.B) {
+		for i := 0; b.Loop(); i++ {
+			all[i%len(all)].expect()
+			look(all[i%len(all)])
+		}
+	})
+	b.Run("processes", func(b *testing.B) {
+		for b.Loop() {
+			_, err := attest.ReadEntered()
+			must(b, err)
+		}
+		b.ReportMetric(float64(len(entered)), "namespaces")
+	})
 }

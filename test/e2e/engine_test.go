@@ -46,7 +46,7 @@ func verify(t *testing.T, n *lab.Node, code int, args ...string) verified {
 	return v
 }
 
-func read(t *testing.T, path string) string {
+func read(t testing.TB, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
