@@ -1,10 +1,16 @@
 package engine
 
-import "path/filepath"
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+)
 
 // Sources are the files and directories that an engine reads to know how to
 // run containers, whether they are there or not: what is to be watched. A
-// directory stands for all that is below it.
+// directory stands for all that is below it. Files that its own files name
+// (imports) are among them as far as they can be read; what is wrong with them
+// Status says.
 func (e *Engine) Sources(s *System) []string {
 	main := e.file(s)
 	var all []string
@@ -17,6 +23,21 @@ func (e *Engine) Sources(s *System) []string {
 		all = []string{filepath.Dir(main), "/etc/default/docker", "/etc/sysconfig/docker"}
 	case "podman": // storage, registries, signatures and OCI hooks are there too
 		all = []string{filepath.Dir(main), "/usr/share/containers"}
+	}
+	record, err := s.Recorded(e.Name)
+	if err != nil {
+		return all
+	}
+	v := &view{sys: s, engine: e, base: map[string]*Content{}}
+	if record != nil {
+		v.files = record.Files
+	}
+	if st, err := e.look(v); err == nil {
+		for _, file := range st.Files {
+			if !slices.ContainsFunc(all, func(dir string) bool { return file == dir || strings.HasPrefix(file, dir+"/") }) {
+				all = append(all, file)
+			}
+		}
 	}
 	return all
 }

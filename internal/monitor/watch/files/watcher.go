@@ -341,6 +341,7 @@ func (w *Watcher) scan(now time.Time) []change {
 	w.scanned = now
 	found := map[string]Entry{}
 	var changes []change
+	turned := false // a link on the way to what is looked at leads elsewhere than before
 	look1 := func(path string, of Watched) {
 		if _, seen := found[path]; seen || len(found) >= maxEntries {
 			if !seen {
@@ -355,12 +356,18 @@ func (w *Watcher) scan(now time.Time) []change {
 			e = before
 		}
 		found[path] = e
-		if e != before {
-			w.changed = true
-			changes = append(changes, change{path, of, before, e})
+		if e == before {
+			return
 		}
+		w.changed = true
+		if before.Kind == "" && turned {
+			return // it was there before, and nobody led to it: the link tells
+		}
+		turned = turned || e.Kind == "link" && before.Kind != ""
+		changes = append(changes, change{path, of, before, e})
 	}
 	for _, watched := range w.list {
+		turned = false
 		all, real := points(watched.Path)
 		for _, p := range all { // links on the way decide too
 			at := filepath.Join(p.dir, p.name)

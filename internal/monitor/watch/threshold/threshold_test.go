@@ -102,8 +102,8 @@ func TestCheck(t *testing.T) {
 	if key, err := settings.Check(); err != nil {
 		t.Errorf("defaults: %s: %v", key, err)
 	}
-	settings.PidsPercent.Clear = 90
-	if key, err := settings.Check(); err == nil || key != "pids_percent.clear" || err.Error() != "clear: want at most above, which is 80, found 90" {
+	settings.PidsPercent.Clear = 85
+	if key, err := settings.Check(); err == nil || key != "pids_percent.clear" || err.Error() != "clear: want at most above, which is 80, found 85" {
 		t.Errorf("%s: %v", key, err)
 	}
 	settings = Default()
