@@ -41,6 +41,17 @@ func Containerd(t testing.TB, runtime string) *Daemon {
 	return startContainerd(t, "", Handler, shimOfRunc(Handler, runtime))
 }
 
+// SystemdHandler is the handler beside Handler in ContainerdDrivers.
+const SystemdHandler = "runward-systemd"
+
+// ContainerdDrivers is Containerd with another handler, SystemdHandler, which lets
+// systemd make the cgroups.
+func ContainerdDrivers(t testing.TB, runtime string) *Daemon {
+	t.Helper()
+	return startContainerd(t, "", Handler, shimOfRunc(Handler, runtime)+
+		"[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes."+SystemdHandler+"]\n"+shimOfRunc(SystemdHandler, runtime)+"  SystemdCgroup = true\n")
+}
+
 // PlainContainerd is Containerd with no handler but its own runc.
 func PlainContainerd(t testing.TB) *Daemon {
 	t.Helper()
@@ -104,7 +115,7 @@ state = %q
   conf_dir = %q
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.%s]
 `, filepath.Join(d.dir, "root"), filepath.Join(d.dir, "state"), d.Socket, d.Socket+".ttrpc",
-		filepath.Join(d.dir, "opt"), pause, handler, filepath.Join(d.dir, "cni"), handler)
+		filepath.Join(d.dir, "opt"), Pause, handler, filepath.Join(d.dir, "cni"), handler)
 }
 
 func (d *Daemon) start() {

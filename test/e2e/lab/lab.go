@@ -177,6 +177,20 @@ func write(t testing.TB, path string, content []byte, mode os.FileMode) {
 	}
 }
 
+// The drivers of cgroups: an engine or its runtime makes them, or systemd is asked to.
+const (
+	Cgroupfs = "cgroupfs"
+	Systemd  = "systemd"
+)
+
+// Parent is a group as engines want it for what is around their containers.
+func Parent(driver, group string) string {
+	if driver == Systemd {
+		return strings.ReplaceAll(group, "-", "") + ".slice"
+	}
+	return "/" + group
+}
+
 // removeCgroup removes the empty cgroups that engines leave around their containers' own, from name
 // downwards, in every hierarchy of cgroup v1, or in the one of v2.
 func removeCgroup(t testing.TB, name string) {
