@@ -39,7 +39,6 @@ func (b *Builder) Try(args ...string) Result {
 	return Try(b.t, b.dir, []string{
 		"CONTAINERS_CONF=" + filepath.Join(b.dir, "containers.conf"),
 		"CONTAINERS_STORAGE_CONF=" + filepath.Join(b.dir, "storage.conf"),
-		
 	}, Tool(b.t, "buildah"), args...)
 }
 

@@ -175,7 +175,7 @@ func (d *Daemon) stop() {
 	}
 	d.end()
 	d.killShims()
-	d.unmount()
+	unmountBelow(d.t, d.dir)
 	removeCgroup(d.t, d.Namespace)
 	// Fixed in containerd 1.6. What is shared, /run/containerd/{runc,s,fifo}, stays: another test may
 	// be about to use it.
@@ -216,16 +216,17 @@ func (d *Daemon) killShims() {
 	}
 }
 
-// unmount takes away what containers that died badly left mounted below our directory.
-func (d *Daemon) unmount() {
+// unmountBelow takes away what containers that died badly, and engines that ended,
+// left mounted below a test's directory.
+func unmountBelow(t testing.TB, dir string) {
 	mounts, err := os.ReadFile("/proc/self/mounts")
 	if err != nil {
-		d.t.Fatal(err)
+		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(mounts)) {
-		if target := strings.Fields(line)[1]; strings.HasPrefix(target, d.dir+"/") {
+		if target := strings.Fields(line)[1]; strings.HasPrefix(target, dir+"/") {
 			if err := syscall.Unmount(target, syscall.MNT_DETACH); err != nil && !errors.Is(err, syscall.EINVAL) {
-				d.t.Errorf("unmount %s: %v", target, err)
+				t.Errorf("unmount %s: %v", target, err)
 			}
 		}
 	}

@@ -85,6 +85,7 @@ func startDocker(t testing.TB, daemon, driver string, options ...string) *Engine
 		}
 		<-ended
 		_ = log.Close()
+		unmountBelow(t, d.dir) // a network namespace of BuildKit's
 		removeCgroup(t, d.group)
 	})
 	answers(t, "dockerd", log.Name(), time.Minute, ended, func() bool { return d.Try("version").Code == 0 })

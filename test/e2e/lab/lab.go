@@ -154,7 +154,13 @@ func Dir(t testing.TB) string {
 	if os.Getuid() != 0 {
 		t.Fatal("run as root: containers are started for real")
 	}
-	dir, err := os.MkdirTemp("", "lab")
+	return dirBelow(t, "")
+}
+
+// dirBelow is Dir in another place than the one for temporary files.
+func dirBelow(t testing.TB, above string) string {
+	t.Helper()
+	dir, err := os.MkdirTemp(above, "lab")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,8 @@ func Podman(t testing.TB, runtime string) *Store {
 // PodmanDriver is Podman with a cgroup driver.
 func PodmanDriver(t testing.TB, runtime, driver string) *Store {
 	t.Helper()
-	p := &Store{t: t, dir: Dir(t), runtime: runtime, driver: driver, group: Name()}
+	// Not below /tmp, which a policy refuses: a pod's containers mount a file system of its first one's.
+	p := &Store{t: t, dir: dirBelow(t, "/srv"), runtime: runtime, driver: driver, group: Name()}
 	// The lock file in shared memory would be the machine's own podman's.
 	// It stands for all of the distribution's file, so it repeats podman's capabilities from there.
 	write(t, filepath.Join(p.dir, "containers.conf"), []byte(`[engine]
@@ -36,6 +37,7 @@ lock_type = "file"
 events_logger = "none"
 cgroup_manager = "`+driver+`"
 [containers]
+cgroups = "no-conmon"
 default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
 default_capabilities = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "NET_BIND_SERVICE", "SETFCAP", "SETGID",
 	"SETPCAP", "SETUID", "SYS_CHROOT"]
