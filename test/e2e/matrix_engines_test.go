@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"os"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -17,24 +16,23 @@ import (
 // drivers are both.
 func drivers() []string { return []string{lab.Cgroupfs, lab.Systemd} }
 
-// otherContainerd is where test/vm/build puts an older one.
-const otherContainerd = "/opt/containerd-1.7/usr/bin"
-
 func matrixContainerd(t *testing.T, m *matrixRun) {
-	paths := []string{os.Getenv("PATH")}
-	if _, err := os.Stat(otherContainerd); err == nil {
-		paths = append(paths, otherContainerd+":"+paths[0])
+	version := versionOf(t, lab.Tool(t, "containerd"))
+	for _, driver := range drivers() {
+		m.with(t, "containerd "+version, driver, []string{"containerd ctr", "containerd CRI"}, version, func(t *testing.T) []*subject {
+			c := lab.ContainerdDrivers(t, m.node.Runward)
+			return []*subject{ctrSubject(m, c, version, driver), criSubject(c, version, driver)}
+		})
 	}
-	for _, path := range paths {
-		t.Setenv("PATH", path)
-		version := versionOf(t, lab.Tool(t, "containerd"))
-		for _, driver := range drivers() {
-			m.with(t, "containerd "+version, driver, []string{"containerd ctr", "containerd CRI"}, version, func(t *testing.T) []*subject {
-				c := lab.ContainerdDrivers(t, m.node.Runward)
-				return []*subject{ctrSubject(m, c, version, driver), criSubject(c, version, driver)}
-			})
-		}
-	}
+}
+
+// matrixOlderContainerd is matrixContainerd again, with the other one that the
+// virtual machine has.
+func matrixOlderContainerd(t *testing.T, m *matrixRun) {
+	t.Run("older", func(t *testing.T) {
+		lab.OlderContainerd(t)
+		matrixContainerd(t, m)
+	})
 }
 
 func ctrSubject(m *matrixRun, c *lab.Daemon, version, driver string) *subject {

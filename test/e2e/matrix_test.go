@@ -104,6 +104,7 @@ func TestMatrix(t *testing.T) {
 		m.thin()
 	}
 	matrixContainerd(t, m)
+	matrixOlderContainerd(t, m)
 	matrixDocker(t, m)
 	matrixPodman(t, m)
 	matrixBuildah(t, m)
