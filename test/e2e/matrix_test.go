@@ -149,7 +149,11 @@ func (m *matrixRun) combine(t *testing.T, program, driver string) {
 	root := filepath.Join(alone.Dir, "state")
 	out := lab.Try(t, alone.Dir, nil, b.path, append(flags, "--root", root, "run", "--bundle", alone.Dir, alone.ID)...)
 	if out.Code != 0 {
-		b.cannot = program + " alone says: " + strings.TrimSpace(out.Stderr)
+		words := strings.TrimSpace(out.Stderr)
+		if msg := regexp.MustCompile(`msg="(.*)"$`).FindStringSubmatch(words); msg != nil {
+			words = msg[1]
+		}
+		b.cannot = program + " alone says: " + words
 	}
 	m.behind = append(m.behind, b)
 }

@@ -2,6 +2,7 @@ package matrix
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -25,8 +26,22 @@ func (t *table) note(text string) string {
 	return "(" + strconv.Itoa(len(t.notes)) + ")"
 }
 
+// inRows is the cells by their rows, in the order in which rows were first met.
+func inRows(cells []Cell) []Cell {
+	rank := map[string]int{}
+	for i := range cells {
+		if _, met := rank[cells[i].Row]; !met {
+			rank[cells[i].Row] = len(rank)
+		}
+	}
+	sorted := slices.Clone(cells)
+	slices.SortStableFunc(sorted, func(a, b Cell) int { return rank[a.Row] - rank[b.Row] })
+	return sorted
+}
+
 func tabulate(cells []Cell) *table {
 	t := &table{head: append([]string{"engine", "version", "runtime", "cgroup", "driver", "AppArmor"}, Columns()...)}
+	cells = inRows(cells)
 	for i := range cells {
 		c := &cells[i]
 		line := []string{c.Row, c.Engine, c.Runtime, c.Cgroup, c.Driver, c.AppArmor}
@@ -149,6 +164,7 @@ func Markdown(cells []Cell) string {
 	}
 	totals, _ := Totals(cells)
 	fmt.Fprintf(&out, "\n%s\n", totals)
+	cells = inRows(cells)
 	for i := range cells {
 		c := &cells[i]
 		if len(c.Checks) == 0 {
