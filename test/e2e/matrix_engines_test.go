@@ -19,9 +19,9 @@ func drivers() []string { return []string{lab.Cgroupfs, lab.Systemd} }
 func matrixContainerd(t *testing.T, m *matrixRun) {
 	version := versionOf(t, lab.Tool(t, "containerd"))
 	for _, driver := range drivers() {
-		m.with(t, "containerd "+version, driver, []string{"containerd ctr", "containerd CRI"}, version, func(t *testing.T) []*subject {
+		m.with(t, "containerd "+version, driver, []string{"containerd CRI", "containerd ctr"}, version, func(t *testing.T) []*subject {
 			c := lab.ContainerdDrivers(t, m.node.Runward)
-			return []*subject{ctrSubject(m, c, version, driver), criSubject(c, version, driver)}
+			return []*subject{criSubject(c, version, driver), ctrSubject(m, c, version, driver)} // the CRI loads an AppArmor profile, which ctr does not
 		})
 	}
 }
