@@ -2,10 +2,6 @@
 // runward, where a policy has some: it begins the call anew in it. Linking
 // what evaluates them into runward itself would cost every verb of every
 // container, on nodes that have none.
-
-// As in runward.
-//
-//go:debug containermaxprocs=0
 package main
 
 import (

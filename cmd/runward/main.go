@@ -1,11 +1,6 @@
 // Command runward is an OCI runtime that holds containers to policy and then
 // executes the real one. It has runc's command line and none of its own; its
 // settings are in runward.toml.
-
-// Go would read the cgroup's limit on CPUs, to run no more threads than it has:
-// four files, for a program that lives a millisecond.
-//
-//go:debug containermaxprocs=0
 package main
 
 import (

@@ -87,6 +87,15 @@ func cases() []testCase {
 			targets: []target{{of: "1", over: "no quota"}, {of: "100", over: "no quota"}, {of: "1000", over: "no quota"}},
 		},
 		{
+			name: "create, 25 KB config, runward alone, with custom rules", config: "25 KB", do: create,
+			variants: []variant{
+				{name: "none", program: runward, node: "5, stub", verdict: "allow"},
+				{name: "1", program: runward, node: "1 custom rule", verdict: "allow"},
+				{name: "20", program: runward, node: "20 custom rules", verdict: "allow"},
+			},
+			targets: []target{{of: "1", over: "none"}, {of: "20", over: "none"}},
+		},
+		{
 			name: "exec, runward alone (the real runtime only exits)", config: "25 KB", do: join,
 			variants: []variant{{name: "floor", program: bare}, {name: "runward", program: runward, node: "5, stub"}},
 			targets:  []target{{of: "runward", over: "floor", added: 2.5}},

@@ -127,9 +127,15 @@ func (l *lab) build() error {
 
 // runward builds it to have all that it reads and writes in the lab.
 func (l *lab) runward(bin, strip string) error {
-	return l.command("make", "--silent", "--no-print-directory", "runward", "BINDIR="+l.path(bin), "STRIP="+strip,
-		"SYSCONFDIR="+l.etc(), "LOGDIR="+filepath.Join(l.disk, "log"),
-		"RUNDIR="+l.path("run"), "LIBDIR="+filepath.Join(l.disk, "lib"), "LIBEXECDIR="+filepath.Join(l.disk, "libexec"))
+	libexec := filepath.Join(l.disk, "libexec")
+	places := []string{
+		"--silent", "--no-print-directory", "STRIP=" + strip, "SYSCONFDIR=" + l.etc(), "LOGDIR=" + filepath.Join(l.disk, "log"),
+		"RUNDIR=" + l.path("run"), "LIBDIR=" + filepath.Join(l.disk, "lib"), "LIBEXECDIR=" + libexec,
+	}
+	if err := l.command("make", append(places, "runward", "BINDIR="+l.path(bin))...); err != nil {
+		return err
+	}
+	return l.command("make", append(places, "runward-rules", "BINDIR="+filepath.Join(libexec, "runward"))...)
 }
 
 // command runs a program to its end; what it prints is in the error.

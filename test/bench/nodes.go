@@ -17,6 +17,7 @@ type node struct {
 	tight    bool   // the first takes capabilities away
 	sync     string // receipts
 	others   int    // containers that live on it, under a quota; 0: no quota
+	custom   int    // custom rules, in the first
 	stub     string // in the place of the real runtime: quit only exits, broken cannot be executed
 }
 
@@ -36,6 +37,8 @@ func nodes() map[string]node {
 		"1, stub":              {policies: 1, stub: "quit"},
 		"5 that rewrite, stub": {policies: 5, selects: true, tight: true, stub: "quit"},
 		"1000, stub":           {policies: 1000, stub: "quit"},
+		"1 custom rule":        {policies: 5, selects: true, custom: 1, stub: "quit"},
+		"20 custom rules":      {policies: 5, selects: true, custom: 20, stub: "quit"},
 		"quota, 1":             {policies: 5, selects: true, others: 1, stub: "quit"},
 		"quota, 100":           {policies: 5, selects: true, others: 100, stub: "quit"},
 		"quota, 1000":          {policies: 5, selects: true, others: 1000, stub: "quit"},
@@ -76,6 +79,14 @@ memory = { node = "100TiB", namespace = "50TiB" }
 pids = { node = 1_000_000_000 }
 `
 
+// customText is a rule as a site writes one: by identity, and over a list.
+const customText = `
+[[rule]]
+id = "site-%d"
+when = 'kind == "container" and not glob(image, "registry.example.com/**") and any(spec.mounts, .type == "nfs" or .source matches "^//")'
+message = "a mount from the network, in an image from elsewhere"
+`
+
 // policy is the text of the node's i-th policy file.
 func (n node) policy(i int) string {
 	var selectors strings.Builder
@@ -91,6 +102,11 @@ func (n node) policy(i int) string {
 	text := fmt.Sprintf(policyText, i, selectors.String(), capabilities)
 	if n.others > 0 && i == 0 {
 		text += quotaText
+	}
+	if i == 0 {
+		for j := range n.custom {
+			text += fmt.Sprintf(customText, j)
+		}
 	}
 	return text
 }

@@ -252,6 +252,32 @@ func TestCheckpointAndRestore(t *testing.T) {
 	nothingStarted(t, r, filepath.Join(r.Dir, "pid"))
 }
 
+// Where policy lets containers be restored, the bundle is judged as at create:
+// refused, or rewritten before the runtime reads it. What the image brings
+// besides is the monitor's to compare.
+func TestAllowedRestoreIsCompared(t *testing.T) {
+	n := lab.NewNode(t)
+	n.Policy("10-test.toml", "version = 1\nname = 'test'\n[namespaces]\n[checkpoint_restore]\nallow = ['restore']\n[no_new_privileges]\n")
+	runtime := filepath.Join(n.Dir, "runc")
+	must(t, os.WriteFile(runtime, []byte("#!/bin/sh\ncat config.json\n"), 0o755))
+	n.Settings("[runtime]\npath = '" + runtime + "'\n")
+	b := lab.Bundle(t, "true", without(specs.PIDNamespace))
+	out := b.Do(n.Runward, "restore", "--image-path", b.Dir, "--bundle", b.Dir, b.ID)
+	if out.Code != 1 || out.Stdout != "" {
+		t.Errorf("exit code %d, the runtime was given %q", out.Code, out.Stdout)
+	}
+	wantLine(t, out.Stderr, "runward: namespaces /linux/namespaces", "receipt ")
+	b = lab.Bundle(t, "true", func(s *specs.Spec) { s.Process.NoNewPrivileges = false })
+	out = b.Do(n.Runward, "restore", "--image-path", b.Dir, "--bundle", b.Dir, b.ID)
+	var read specs.Spec
+	if err := json.Unmarshal([]byte(out.Stdout), &read); err != nil {
+		t.Fatalf("exit code %d, %q %q: %v", out.Code, out.Stdout, out.Stderr, err)
+	}
+	if !read.Process.NoNewPrivileges {
+		t.Error("restored without no-new-privileges")
+	}
+}
+
 // Flags that isolate less are refused as config.json is.
 func TestNoPivotIsRefused(t *testing.T) {
 	n := lab.NewNode(t)
