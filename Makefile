@@ -22,7 +22,7 @@ paths  := -X $(conf).SysConfDir=$(SYSCONFDIR) -X $(conf).RunDir=$(RUNDIR) -X $(c
 	-X $(conf).StateDir=$(STATEDIR) -X $(conf).BinDir=$(PREFIX)/bin -X $(conf).LibDir=$(LIBDIR) -X $(conf).LibExecDir=$(LIBEXECDIR) -X $(conf).Version=$(VERSION)
 gobuild = CGO_ENABLED=0 $(GO) build -trimpath
 
-.PHONY: all build runward runward-rules runward-hook runwardd runwardctl containerd-shim-runward-v2 runward-installer test unit oracle cases chart evidence lint generate verify fuzz bench e2e compare vm demo install image setup help clean
+.PHONY: all build runward runward-rules runward-hook runwardd runwardctl containerd-shim-runward-v2 runward-installer test unit oracle cases chart evidence lint generate verify fuzz bench e2e compare vm matrix demo install image setup help clean
 .DEFAULT_GOAL := build
 
 all: build
@@ -105,6 +105,10 @@ compare: build ## whole sessions with plain runc and with runward that audits, s
 vm: ## the end-to-end tests on cgroup v2, systemd, AppArmor and newer engines, in a virtual machine (root, minutes)
 	test/setup vm
 	test/vm/test
+
+matrix: ## every engine, runtime, cgroup version and driver, in one table (root, half an hour)
+	test/setup test vm
+	test/vm/matrix
 
 demo: ## set up, build, and run one allowed, one rewritten and one refused container (root)
 	test/setup demo

@@ -47,8 +47,6 @@ var bans = []ban{
 			"internal/monitor/server.go":        "runwardd answers on its own socket",
 			"internal/monitor/hookcalls.go":     "the same",
 			"internal/monitor/client/client.go": "runwardctl asks there",
-			"internal/kubeapi/client.go":        "the installer for Kubernetes calls the API server",
-			"internal/kubeapi/calls.go":         "the same",
 			"internal/monitor/forward/http.go":  "the daemon sends evidence to other machines",
 		},
 	},
