@@ -115,6 +115,10 @@ func serve(log *logrus.Logger) (code int, err error) {
 	}
 	sync, _ := audit.ParseSync(cfg.Audit.Sync) // config.Load has checked it
 	chain := audit.Config{Path: cfg.Audit.Receipts, Sync: sync}
+	node, err := os.Hostname()
+	if err != nil {
+		return 1, err
+	}
 	prover, err := prove.New(filepath.Join(config.RunDir, "monitor"), runtimes(cfg)...)
 	if err != nil {
 		return 1, err
@@ -130,6 +134,7 @@ func serve(log *logrus.Logger) (code int, err error) {
 			}
 			return monitor.Attestation{Ready: ready || err != nil, Differences: found, Unproven: err}
 		},
+		Chain: chain, Positions: filepath.Join(config.StateDir, "forward"), Node: node,
 		Answer:  prover.Answer,
 		InForce: prover.InForce,
 		Forget: func(entry *ledger.Entry) {

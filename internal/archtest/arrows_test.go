@@ -74,13 +74,13 @@ var arrows = []struct {
 
 	// The monitor's parts.
 	{"internal/monitor", []string{
-		"policy", "internal/audit", "internal/audit/event", "internal/config", "internal/ledger", "internal/owner", "internal/running", "internal/state", "internal/engine",
+		"policy", "internal/audit", "internal/audit/event", "internal/audit/rotation", "internal/config", "internal/ledger", "internal/owner", "internal/running", "internal/state", "internal/engine",
 		"internal/monitor/...",
 	}},
 	{"internal/monitor/api", nil},
 	{"internal/monitor/client", []string{"internal/audit/event", "internal/monitor/api"}},
 	{"internal/monitor/prove", []string{"internal/ledger", "internal/owner", "internal/monitor/api", "internal/monitor/attest", "internal/monitor/answer"}},
-	{"internal/monitor/settings", []string{"internal/config", "internal/owner", "internal/tomlfile", "internal/monitor/watch/...", "internal/monitor/forward"}},
+	{"internal/monitor/settings", []string{"internal/config", "internal/owner", "internal/tomlfile", "internal/audit/rotation", "internal/monitor/watch/...", "internal/monitor/forward"}},
 	{"internal/monitorview", []string{"internal/audit/event", "internal/monitor/api", "internal/display"}},
 	// The daemon's parts. Those of the watch take time as a value and give alerts.
 	{"internal/monitor/watch", []string{"internal/monitor/watch/...", "internal/tomlfile"}},

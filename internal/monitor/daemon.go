@@ -16,11 +16,13 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"github.com/runward/runward/internal/audit"
 	"github.com/runward/runward/internal/audit/event"
 	"github.com/runward/runward/internal/engine"
 	"github.com/runward/runward/internal/ledger"
 	"github.com/runward/runward/internal/monitor/answer"
 	"github.com/runward/runward/internal/monitor/api"
+	"github.com/runward/runward/internal/monitor/forward"
 	"github.com/runward/runward/internal/monitor/prove"
 	"github.com/runward/runward/internal/monitor/settings"
 	"github.com/runward/runward/internal/state"
@@ -44,6 +46,10 @@ type Config struct {
 	Learned  string         // file of what is normal; empty: it is not kept
 	Digests  string         // file of what the node's files were
 	System   *engine.System // where engines' files are
+
+	Chain     audit.Config // the records
+	Positions string       // directory of how far they were sent
+	Node      string       // its name, for those that they are sent to
 
 	// Record adds an event to the node's chain.
 	Record func(*event.Event) error
@@ -69,14 +75,15 @@ type Daemon struct {
 	wake     chan struct{} // the schedule has changed
 	listener net.Listener
 
-	mu       sync.Mutex
-	all      map[key]*container
-	files    map[string]key // by the ledger's file
-	schedule schedule
-	alerts   alerts
-	limiter  answer.Limiter // of answers by policy
-	missed   uint64         // changes that the watch was not told of
-	changes  chan change
+	mu        sync.Mutex
+	all       map[key]*container
+	files     map[string]key // by the ledger's file
+	schedule  schedule
+	alerts    alerts
+	limiter   answer.Limiter     // of answers by policy
+	forwarder *forward.Forwarder // nil: nothing is sent
+	missed    uint64             // changes that the watch was not told of
+	changes   chan change
 }
 
 // rescan is how often the ledger is read whole, for what its watch missed.
@@ -148,6 +155,10 @@ func (d *Daemon) Run(ctx context.Context, ready func()) error {
 	part(d.watch)
 	part(d.watchFiles)
 	part(d.takeCensus)
+	part(d.rotate)
+	if len(d.Settings.Forward) > 0 {
+		part(d.send)
+	}
 	for range workers {
 		part(d.work)
 	}

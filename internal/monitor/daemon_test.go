@@ -18,6 +18,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"github.com/runward/runward/internal/audit"
 	"github.com/runward/runward/internal/audit/event"
 	"github.com/runward/runward/internal/engine"
 	"github.com/runward/runward/internal/ledger"
@@ -73,6 +74,7 @@ func (n *node) config() Config {
 	log.SetOutput(io.Discard)
 	return Config{
 		Ledger: n.ledger(), Socket: n.socket(), Settings: n.settings, Log: log, Version: "test", Digests: filepath.Join(n.dir, "digests"), System: &engine.System{Root: n.dir},
+		Chain: audit.Config{Path: filepath.Join(n.dir, "receipts.jsonl")},
 		Record: func(e *event.Event) error {
 			n.events <- *e
 			return nil

@@ -51,7 +51,7 @@ func (d *Daemon) Collect(out chan<- prometheus.Metric) {
 	for k, a := range d.alerts.held {
 		held[[2]string{k.name, a.Severity}]++
 	}
-	due := len(d.schedule)
+	due, sent := len(d.schedule), d.destinations()
 	dropped, missed := d.alerts.dropped, d.missed
 	d.mu.Unlock()
 	gauge := func(desc *prometheus.Desc, n float64, labels ...string) {
@@ -70,6 +70,17 @@ func (d *Daemon) Collect(out chan<- prometheus.Metric) {
 		gauge(descHeld, float64(n), k[0], k[1])
 	}
 	gauge(descDue, float64(due))
+	for i := range sent {
+		s := &sent[i]
+		failing := 0.0
+		if s.Error != "" {
+			failing = 1
+		}
+		gauge(descLag, float64(s.Lag), s.Name)
+		gauge(descFailing, failing, s.Name)
+		count(descSent, s.Sent, s.Name)
+		count(descRefused, s.Refused, s.Name)
+	}
 	count(descDropped, dropped, "alerts")
 	count(descDropped, d.recorder.lost.Load(), "records")
 	count(descDropped, missed, "watch")
@@ -88,12 +99,16 @@ var (
 	descDropped    = prometheus.NewDesc("runward_dropped_total", "What a bounded queue had no room for, by queue.", []string{"queue"}, nil)
 	descReaders    = prometheus.NewDesc("runward_stream_readers", "Who listens to the stream of events.", nil, nil)
 	descRecorded   = prometheus.NewDesc("runward_records_total", "Events that were added to the chain.", nil, nil)
+	descLag        = prometheus.NewDesc("runward_forward_lag_records", "Records that a destination has not answered for yet.", []string{"destination"}, nil)
+	descFailing    = prometheus.NewDesc("runward_forward_failing", "Whether requests to a destination do not go well, 0 or 1.", []string{"destination"}, nil)
+	descSent       = prometheus.NewDesc("runward_forward_sent_total", "Records that a destination has answered for.", []string{"destination"}, nil)
+	descRefused    = prometheus.NewDesc("runward_forward_refused_total", "Records that a destination refuses; they are kept in a file.", []string{"destination"}, nil)
 	descBuild      = prometheus.NewDesc("runward_build_info", "Always 1; what runs.", []string{"version", "goversion"}, nil)
 )
 
 // Describe lists what Collect gives.
 func (d *Daemon) Describe(out chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{descContainers, descProven, descHeld, descDue, descDropped, descReaders, descRecorded, descBuild} {
+	for _, desc := range []*prometheus.Desc{descContainers, descProven, descHeld, descDue, descDropped, descReaders, descRecorded, descLag, descFailing, descSent, descRefused, descBuild} {
 		out <- desc
 	}
 }

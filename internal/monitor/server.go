@@ -184,6 +184,9 @@ func (d *Daemon) Status() api.Status {
 		Version: d.Version, PID: os.Getpid(), Since: d.began, Containers: map[api.Phase]int{}, Verdicts: map[api.Verdict]int{}, Alerts: map[string]int{},
 		Recorded: d.recorder.written.Load(), Lost: d.recorder.lost.Load(),
 	}
+	for _, f := range d.destinations() {
+		s.Forward = append(s.Forward, api.Destination{Name: f.Name, Address: f.Address, Lag: f.Lag, Sent: f.Sent, Refused: f.Refused, Error: f.Error, Failing: f.Failing})
+	}
 	for _, c := range d.all {
 		s.Containers[c.phase]++
 		if c.phase == api.Running && c.verdict != api.Unknown {

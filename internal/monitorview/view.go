@@ -49,6 +49,13 @@ func Status(p *display.Printer, s *api.Status, now time.Time) error {
 		alerts = []string{p.Paint(display.Green, "none")}
 	}
 	p.Field("alerts", strings.Join(alerts, ", "))
+	for _, f := range s.Forward {
+		text := strconv.FormatUint(f.Sent, 10) + " sent, " + strconv.FormatUint(f.Lag, 10) + " wait"
+		if f.Error != "" {
+			text = p.Paint(display.Red, "failing for "+Age(now.Sub(f.Failing))) + ", " + strconv.FormatUint(f.Lag, 10) + " wait: " + display.Clean(f.Error)
+		}
+		p.Field("to "+display.Clean(f.Name), text)
+	}
 	p.Field("records", strconv.FormatUint(s.Recorded, 10)+" written, "+strconv.FormatUint(s.Lost, 10)+" lost")
 	return p.Err()
 }

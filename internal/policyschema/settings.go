@@ -60,6 +60,9 @@ func table(v reflect.Value, prefix string) (object, error) {
 
 func field(v reflect.Value, key string) (object, error) {
 	switch kind := v.Kind(); {
+	case kind == reflect.Slice && v.Type().Elem().Kind() == reflect.Struct:
+		items, err := table(reflect.Zero(v.Type().Elem()), key+".")
+		return object{"type": "array", "items": items}, err
 	case v.Type() == reflect.TypeFor[alert.Duration]():
 		return object{"type": "string", "pattern": `^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$`, "default": v.Interface().(alert.Duration).String()}, nil //nolint:forcetypeassert // it is
 	case v.Type() == reflect.TypeFor[alert.Number]():

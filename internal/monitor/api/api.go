@@ -73,6 +73,17 @@ type Container struct {
 	Usage       *Usage       `json:"usage,omitempty"`
 }
 
+// A Destination is where records are sent to.
+type Destination struct {
+	Name    string    `json:"name"`
+	Address string    `json:"address"`
+	Lag     uint64    `json:"lag"` // records that were not answered for yet
+	Sent    uint64    `json:"sent"`
+	Refused uint64    `json:"refused"`
+	Error   string    `json:"error,omitempty"`
+	Failing time.Time `json:"failing,omitzero"` // since when
+}
+
 // A Usage is what a container uses, by the last sample.
 type Usage struct {
 	Time           time.Time `json:"time"`
@@ -119,4 +130,5 @@ type Status struct {
 	Alerts     map[string]int  `json:"alerts"`   // by severity
 	Recorded   uint64          `json:"recorded"`
 	Lost       uint64          `json:"lost"` // records that could not be written
+	Forward    []Destination   `json:"forward,omitempty"`
 }

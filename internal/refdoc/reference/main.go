@@ -75,6 +75,10 @@ func rows(b *bytes.Buffer, prefix string, v reflect.Value) {
 			fmt.Fprintf(b, "| `%s` | %s | %s |\n", key, boundText(&bound), cell(f.Tag.Get("doc")))
 			continue
 		}
+		if f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct {
+			rows(b, key+"[].", reflect.Zero(f.Type.Elem()))
+			continue
+		}
 		if f.Type.Kind() == reflect.Struct {
 			rows(b, key+".", v.Field(i))
 			continue
