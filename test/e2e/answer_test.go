@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -101,7 +102,7 @@ func TestAnswerFreezes(t *testing.T) {
 	}
 	do(t, b, n.Runward, "resume", b.ID)
 	inForce(t, target, false, answer.NetworkOpen)
-	if err := answer.Freeze(&answer.Target{PID: s.pid, Start: s.start + 1, Freezer: target.Freezer, Unified: target.Unified}, soon); err != answer.ErrGone {
+	if err := answer.Freeze(&answer.Target{PID: s.pid, Start: s.start + 1, Freezer: target.Freezer, Unified: target.Unified}, soon); !errors.Is(err, answer.ErrGone) {
 		t.Errorf("another process of the same number: %v", err)
 	}
 	own := *target
@@ -306,7 +307,7 @@ func TestAnswerRefusesWhatIsShared(t *testing.T) {
 	}
 	must(t, syscall.Kill(first.pid, syscall.SIGKILL))
 	lab.Await(t, "it has ended", func() bool { return !state.Alive(first.pid, first.start) })
-	if _, err := answer.CutNetwork(first.target2(), false); err != answer.ErrGone {
+	if _, err := answer.CutNetwork(first.target2(), false); !errors.Is(err, answer.ErrGone) {
 		t.Errorf("ended: %v", err)
 	}
 }

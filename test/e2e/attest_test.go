@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -365,10 +366,10 @@ func TestAttestNamesTampering(t *testing.T) {
 	s.joined("995")
 	s.clean("tighter")
 	// Another process is never taken for it.
-	if _, err := s.node.Observe(s.pid, s.start+1, s.want, nil, attest.Bounds{}); err != attest.ErrGone {
+	if _, err := s.node.Observe(s.pid, s.start+1, s.want, nil, attest.Bounds{}); !errors.Is(err, attest.ErrGone) {
 		t.Error(err)
 	}
-	if _, err := attest.Ready(s.pid, s.start+1); err != attest.ErrGone {
+	if _, err := attest.Ready(s.pid, s.start+1); !errors.Is(err, attest.ErrGone) {
 		t.Error(err)
 	}
 }

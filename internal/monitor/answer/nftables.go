@@ -18,8 +18,6 @@ import (
 // cut they belong to.
 const table = "runward-quarantine"
 
-var families = [...]nftables.TableFamily{nftables.TableFamilyINet, nftables.TableFamilyARP, nftables.TableFamilyNetdev}
-
 // put replaces what is in force, all at once: there is no moment between.
 // A kernel before 5.16 cannot drop what goes out by a device (AF_PACKET), and
 // one without a family cannot do so for that: then it says what stays open.
