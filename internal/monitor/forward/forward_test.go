@@ -287,6 +287,7 @@ func serve(next func() fault, take func(*http.Request) ([]byte, error)) http.Han
 			return
 		case closeNow:
 			panic(http.ErrAbortHandler)
+		default: // it takes the request first
 		}
 		answer, err := take(r)
 		if err != nil {
