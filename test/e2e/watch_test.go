@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -153,7 +154,7 @@ func TestWatchVanishes(t *testing.T) {
 	if alerts, gone, err := all.Pass(time.Now()); len(alerts) != 0 || !slices.Equal(gone, []string{c.ID}) || err != nil {
 		t.Fatalf("%v, %v, %v", alerts, gone, err)
 	}
-	if err := all.Add(c.ID, c.ID, "", pid); err != sample.ErrGone {
+	if err := all.Add(c.ID, c.ID, "", pid); !errors.Is(err, sample.ErrGone) {
 		t.Errorf("added again: %v", err)
 	}
 }

@@ -81,12 +81,12 @@ func (w *model) valid() bool {
 		return false
 	}
 	for name, h := range w.Metrics {
-		if _, ok := parseKind(name); !ok || h == nil || !h.valid() {
+		if !isKind(name) || h == nil || !h.valid() {
 			return false
 		}
 	}
 	for name, all := range w.Hours {
-		if _, ok := parseKind(name); !ok || all == nil {
+		if !isKind(name) || all == nil {
 			return false
 		}
 		for _, h := range all {

@@ -21,11 +21,10 @@ func (k kind) String() string {
 	return k.metric.String()
 }
 
-// parseKind is the way back.
-func parseKind(name string) (kind, bool) {
-	stem, lasting := strings.CutSuffix(name, "_lasting")
-	m, ok := sample.ParseMetric(stem)
-	return kind{m, lasting}, ok && floorOf(m) > 0
+// isKind tells whether a name is one's.
+func isKind(name string) bool {
+	m, ok := sample.ParseMetric(strings.TrimSuffix(name, "_lasting"))
+	return ok && floorOf(m) > 0
 }
 
 // A model is what was learned of one workload.

@@ -12,8 +12,14 @@ func TestNumber(t *testing.T) {
 		n    uint64
 		ok   bool
 	}{
-		{"0\n", 0, true}, {"18446744073709551600", 18446744073709551600, true}, {"max\n", 0, true},
-		{"", 0, false}, {"-1", 0, false}, {"1 2", 0, false}, {"0x1", 0, false}, {"18446744073709551616", 0, false},
+		{"0\n", 0, true},
+		{"18446744073709551600", 18446744073709551600, true},
+		{"max\n", 0, true},
+		{"", 0, false},
+		{"-1", 0, false},
+		{"1 2", 0, false},
+		{"0x1", 0, false},
+		{"18446744073709551616", 0, false},
 	} {
 		if n, ok := number([]byte(c.text)); n != c.n && c.ok || ok != c.ok {
 			t.Errorf("%q: %d, %v", c.text, n, ok)

@@ -75,13 +75,22 @@ type row struct {
 
 func (s *Settings) rows() []row {
 	return []row{
-		{sample.MemoryPercent, &s.MemoryPercent}, {sample.MemorySwap, &s.MemorySwap},
-		{sample.CPUCores, &s.CPUCores}, {sample.CPUThrottledPercent, &s.CPUThrottledPercent},
-		{sample.PidsPercent, &s.PidsPercent}, {sample.PidsRefused, &s.PidsRefused},
-		{sample.PSICPUSomeAvg60, &s.PSICPUSome}, {sample.PSIMemorySomeAvg60, &s.PSIMemorySome}, {sample.PSIMemoryFullAvg60, &s.PSIMemoryFull},
-		{sample.PSIIOSomeAvg60, &s.PSIIOSome}, {sample.PSIIOFullAvg60, &s.PSIIOFull},
-		{sample.NetworkReceived, &s.NetworkReceived}, {sample.NetworkSent, &s.NetworkSent}, {sample.NetworkSentPackets, &s.NetworkSentPackets},
-		{sample.DiskRead, &s.DiskRead}, {sample.DiskWritten, &s.DiskWritten},
+		{sample.MemoryPercent, &s.MemoryPercent},
+		{sample.MemorySwap, &s.MemorySwap},
+		{sample.CPUCores, &s.CPUCores},
+		{sample.CPUThrottledPercent, &s.CPUThrottledPercent},
+		{sample.PidsPercent, &s.PidsPercent},
+		{sample.PidsRefused, &s.PidsRefused},
+		{sample.PSICPUSomeAvg60, &s.PSICPUSome},
+		{sample.PSIMemorySomeAvg60, &s.PSIMemorySome},
+		{sample.PSIMemoryFullAvg60, &s.PSIMemoryFull},
+		{sample.PSIIOSomeAvg60, &s.PSIIOSome},
+		{sample.PSIIOFullAvg60, &s.PSIIOFull},
+		{sample.NetworkReceived, &s.NetworkReceived},
+		{sample.NetworkSent, &s.NetworkSent},
+		{sample.NetworkSentPackets, &s.NetworkSentPackets},
+		{sample.DiskRead, &s.DiskRead},
+		{sample.DiskWritten, &s.DiskWritten},
 	}
 }
 

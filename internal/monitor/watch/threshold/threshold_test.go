@@ -53,8 +53,10 @@ func TestOOM(t *testing.T) {
 		_, alerts := c.Step(&settings, s)
 		got = append(got, words(alerts))
 	}
-	want := []string{"", "oom once critical: the kernel killed 1 process(es) of container c1 for want of memory, at its limit of 100 MiB", "", "",
-		"oom repeated critical: the kernel killed 8 process(es) of container c1 for want of memory, at its limit of 100 MiB"}
+	want := []string{
+		"", "oom once critical: the kernel killed 1 process(es) of container c1 for want of memory, at its limit of 100 MiB", "", "",
+		"oom repeated critical: the kernel killed 8 process(es) of container c1 for want of memory, at its limit of 100 MiB",
+	}
 	if strings.Join(got, "|") != strings.Join(want, "|") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
