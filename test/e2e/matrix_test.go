@@ -253,7 +253,7 @@ func (c *cell) fill(name string) {
 	c.check("denied", refused && regexp.MustCompile(`runward: (host_paths|namespaces) /.*: found .*; hint: `).MatchString(words), words, out, verdict)
 
 	c.life(name + "-d")
-	if !lab.Within(30*time.Second, 50*time.Millisecond, func() bool { return len(n.Kept()) == 0 }) {
+	if !lab.Within(2*time.Minute, 50*time.Millisecond, func() bool { return len(n.Kept()) == 0 }) {
 		c.fail("deleted", "runward still keeps "+strings.Join(n.Kept(), " "))
 	}
 }

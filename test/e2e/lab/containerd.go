@@ -140,7 +140,7 @@ func (d *Daemon) start() {
 	ended := make(chan error, 1)
 	go func() { ended <- command.Wait() }()
 	d.process, d.ended = command.Process, ended
-	answers(d.t, "containerd", d.Log, 30*time.Second, ended, func() bool { return d.try("version").Code == 0 })
+	answers(d.t, "containerd", d.Log, 2*time.Minute, ended, func() bool { return d.try("version").Code == 0 })
 }
 
 // Restart ends the daemon, and not what it runs, and starts it again.

@@ -88,7 +88,7 @@ func startDocker(t testing.TB, daemon, driver string, options ...string) *Engine
 		unmountBelow(t, d.dir) // a network namespace of BuildKit's
 		removeCgroup(t, d.group)
 	})
-	answers(t, "dockerd", log.Name(), time.Minute, ended, func() bool { return d.Try("version").Code == 0 })
+	answers(t, "dockerd", log.Name(), 3*time.Minute, ended, func() bool { return d.Try("version").Code == 0 })
 	d.Try("load", "--quiet", "--input", ImageArchive(t, filepath.Join(d.dir, "images"))).want(t, "docker load")
 	return d
 }

@@ -93,11 +93,11 @@ func Within(limit, every time.Duration, is func() bool) bool {
 	return true
 }
 
-// Await waits, for at most 30 s, until it is so.
+// Await waits, for at most two minutes, until it is so.
 func Await(t testing.TB, what string, is func() bool) {
 	t.Helper()
-	if !Within(30*time.Second, 20*time.Millisecond, is) {
-		t.Fatalf("after 30 s not yet: %s", what)
+	if !Within(2*time.Minute, 20*time.Millisecond, is) {
+		t.Fatalf("after two minutes not yet: %s", what)
 	}
 }
 
