@@ -18,6 +18,7 @@ var choices = map[string]func() []string{
 	"verdict": func() []string { return []string{"allow", "rewrite", "deny"} },
 	"profile": profiles.Names,
 	"mode":    engine.Modes,
+	"sort":    orders,
 }
 
 // complete gives shells the values of every flag that has choices, in this

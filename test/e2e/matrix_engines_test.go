@@ -19,9 +19,9 @@ func drivers() []string { return []string{lab.Cgroupfs, lab.Systemd} }
 func matrixContainerd(t *testing.T, m *matrixRun) {
 	version := versionOf(t, lab.Tool(t, "containerd"))
 	for _, driver := range drivers() {
-		m.with(t, "containerd "+version, driver, []string{"containerd CRI", "containerd ctr"}, version, func(t *testing.T) []*subject {
+		m.with(t, "containerd "+version, driver, []string{"containerd CRI", "containerd ctr"}, version, func(t *testing.T) []*matrixSubject {
 			c := lab.ContainerdDrivers(t, m.node.Runward)
-			return []*subject{criSubject(c, version, driver), ctrSubject(m, c, version, driver)} // the CRI loads an AppArmor profile, which ctr does not
+			return []*matrixSubject{criSubject(c, version, driver), ctrSubject(m, c, version, driver)} // the CRI loads an AppArmor profile, which ctr does not
 		})
 	}
 }
@@ -35,7 +35,7 @@ func matrixOlderContainerd(t *testing.T, m *matrixRun) {
 	})
 }
 
-func ctrSubject(m *matrixRun, c *lab.Daemon, version, driver string) *subject {
+func ctrSubject(m *matrixRun, c *lab.Daemon, version, driver string) *matrixSubject {
 	run := func(name string, options, command []string) lab.Result {
 		args := []string{"run", "--runc-binary", m.node.Runward, "--cgroup", lab.Parent(driver, c.Namespace) + "/" + name}
 		if driver == lab.Systemd {
@@ -43,7 +43,7 @@ func ctrSubject(m *matrixRun, c *lab.Daemon, version, driver string) *subject {
 		}
 		return c.TryCtr(append(append(append(args, options...), lab.Image, name), command...)...)
 	}
-	return &subject{
+	return &matrixSubject{
 		row: "containerd ctr", version: version,
 		run: func(name, script string, ask ask) lab.Result {
 			options := []string{"--rm"}
@@ -68,7 +68,7 @@ func ctrSubject(m *matrixRun, c *lab.Daemon, version, driver string) *subject {
 
 // criSubject is of pods: each call is a pod from its begin to its end, so the one
 // that is updated is also the one that is executed in.
-func criSubject(c *lab.Daemon, version, driver string) *subject {
+func criSubject(c *lab.Daemon, version, driver string) *matrixSubject {
 	handler := lab.Handler
 	if driver == lab.Systemd {
 		handler = lab.SystemdHandler
@@ -85,7 +85,7 @@ func criSubject(c *lab.Daemon, version, driver string) *subject {
 		return c.PodWith(handler, request)
 	}
 	var updated lab.Result
-	return &subject{
+	return &matrixSubject{
 		row: "containerd CRI", version: version,
 		run: func(_, script string, ask ask) lab.Result { return pod(0, ask, script) },
 		exec: func(_, script string) lab.Result {
@@ -106,9 +106,9 @@ func matrixDocker(t *testing.T, m *matrixRun) {
 	replaced := buildkitReplaced(t)
 	rows := []string{"docker run", "docker build (BuildKit)", "docker build (before BuildKit)"}
 	for _, driver := range drivers() {
-		m.with(t, "docker "+version, driver, rows, version, func(t *testing.T) []*subject {
+		m.with(t, "docker "+version, driver, rows, version, func(t *testing.T) []*matrixSubject {
 			d := lab.DockerDriver(t, m.node.Runward, driver, "--default-runtime", "runward", "DOCKER_BUILDKIT_RUNC_COMMAND="+m.node.Runward)
-			return []*subject{dockerSubject(d, version), dockerBuilds(d, rows[1], version, true, replaced), dockerBuilds(d, rows[2], version, false, false)}
+			return []*matrixSubject{dockerSubject(d, version), dockerBuilds(d, rows[1], version, true, replaced), dockerBuilds(d, rows[2], version, false, false)}
 		})
 	}
 	// As it comes it executes runc, whatever stands behind runward and whoever makes the cgroups.
@@ -122,8 +122,8 @@ func matrixDocker(t *testing.T, m *matrixRun) {
 	})
 }
 
-func dockerSubject(d *lab.Engine, version string) *subject {
-	return &subject{
+func dockerSubject(d *lab.Engine, version string) *matrixSubject {
+	return &matrixSubject{
 		row: "docker run", version: version,
 		run: func(name, script string, ask ask) lab.Result {
 			options := []string{"--rm", "--name", name}
@@ -144,7 +144,7 @@ func dockerSubject(d *lab.Engine, version string) *subject {
 	}
 }
 
-func dockerBuilds(d *lab.Engine, row, version string, buildkit, replaced bool) *subject {
+func dockerBuilds(d *lab.Engine, row, version string, buildkit, replaced bool) *matrixSubject {
 	none := func(verb string) func() lab.Result {
 		return func() lab.Result { return d.Try("builder", verb, "x") }
 	}
@@ -152,7 +152,7 @@ func dockerBuilds(d *lab.Engine, row, version string, buildkit, replaced bool) *
 	if buildkit && !replaced {
 		around = "this dockerd knows no DOCKER_BUILDKIT_RUNC_COMMAND: BuildKit executes runc itself"
 	}
-	return &subject{
+	return &matrixSubject{
 		row: row, version: version, around: around,
 		run: func(_, script string, ask ask) lab.Result {
 			if ask == tooMuch {
@@ -167,15 +167,15 @@ func dockerBuilds(d *lab.Engine, row, version string, buildkit, replaced bool) *
 func matrixPodman(t *testing.T, m *matrixRun) {
 	version := versionOf(t, lab.Tool(t, "podman"))
 	for _, driver := range drivers() {
-		m.with(t, "podman "+version, driver, []string{"podman run", "podman run in a pod"}, version, func(t *testing.T) []*subject {
+		m.with(t, "podman "+version, driver, []string{"podman run", "podman run in a pod"}, version, func(t *testing.T) []*matrixSubject {
 			p := lab.PodmanDriver(t, m.node.Runward, driver)
-			return []*subject{podmanSubject(p, "podman run", version, false), podmanSubject(p, "podman run in a pod", version, true)}
+			return []*matrixSubject{podmanSubject(p, "podman run", version, false), podmanSubject(p, "podman run in a pod", version, true)}
 		})
 	}
 }
 
 // podmanSubject is of containers, each in a pod of its own or in none.
-func podmanSubject(p *lab.Store, row, version string, pods bool) *subject {
+func podmanSubject(p *lab.Store, row, version string, pods bool) *matrixSubject {
 	remove := func(name string) lab.Result {
 		if pods {
 			return p.Try("pod", "rm", "--force", "--time", "0", "pod-"+name)
@@ -192,7 +192,7 @@ func podmanSubject(p *lab.Store, row, version string, pods bool) *subject {
 		}
 		return p.Try(append(append(append(args, options...), lab.Image), command...)...)
 	}
-	return &subject{
+	return &matrixSubject{
 		row: row, version: version,
 		run: func(name, script string, ask ask) lab.Result {
 			options := []string{"--rm"}
@@ -220,7 +220,7 @@ func matrixBuildah(t *testing.T, m *matrixRun) {
 	version := versionOf(t, lab.Tool(t, "buildah"))
 	rows := []string{"buildah run", "buildah build"}
 	for _, driver := range drivers() {
-		m.with(t, "buildah "+version, driver, rows, version, func(t *testing.T) []*subject {
+		m.with(t, "buildah "+version, driver, rows, version, func(t *testing.T) []*matrixSubject {
 			b := lab.Buildah(t)
 			options := []string{"--runtime", m.node.Runward}
 			if driver == lab.Systemd {
@@ -236,7 +236,7 @@ func matrixBuildah(t *testing.T, m *matrixRun) {
 				return options
 			}
 			lacks := map[string]func() lab.Result{"exec'd": none("exec"), "updated": none("update")}
-			return []*subject{
+			return []*matrixSubject{
 				{row: rows[0], version: version, lacks: lacks, run: func(_, script string, ask ask) lab.Result {
 					return b.Try(append(append([]string{"run", "--network", "none"}, volume(ask)...), "base", "sh", "-c", script)...)
 				}},

@@ -17,11 +17,11 @@ import (
 	"github.com/runward/runward/test/e2e/matrix"
 )
 
-// A subject is an engine with one cgroup driver, as the matrix uses it, with
+// A matrixSubject is an engine with one cgroup driver, as the matrix uses it, with
 // runward as its runtime. It names containers; where it has none that stay, as a
 // build, keep is nil. What it cannot do at all is nil too, and its own words to
 // that are in lacks.
-type subject struct {
+type matrixSubject struct {
 	row, version string
 
 	run    func(name, script string, ask ask) lab.Result
@@ -184,10 +184,10 @@ func versionOf(t *testing.T, program string) string {
 
 // with starts engines of one driver, and puts each through every runtime that
 // can; rows and version are theirs where they are not even started.
-func (m *matrixRun) with(t *testing.T, name, driver string, rows []string, version string, start func(t *testing.T) []*subject) {
+func (m *matrixRun) with(t *testing.T, name, driver string, rows []string, version string, start func(t *testing.T) []*matrixSubject) {
 	t.Helper()
 	t.Run(strings.ReplaceAll(name, " ", "_")+"/"+driver, func(t *testing.T) {
-		var subjects []*subject
+		var subjects []*matrixSubject
 		for _, b := range m.behind {
 			if b.driver != driver {
 				continue
@@ -219,7 +219,7 @@ func (m *matrixRun) with(t *testing.T, name, driver string, rows []string, versi
 type cell struct {
 	t    *testing.T
 	n    *lab.Node
-	s    *subject
+	s    *matrixSubject
 	cell *matrix.Cell
 }
 
