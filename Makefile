@@ -36,7 +36,7 @@ pie = $(if $(PIE),CGO_ENABLED=1 $(GO) build -trimpath -buildmode=pie -tags osuse
 comma := ,
 pieflags = $(if $(PIE),-linkmode=external -extldflags "-static-pie -Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now")
 
-.PHONY: all build runward runward-rules runward-hook runwardd runwardctl containerd-shim-runward-v2 runward-installer test unit oracle cases chart lint generate verify fuzz bench e2e compare vm demo install dist packages packages-test release image setup help clean
+.PHONY: all build runward runward-rules runward-hook runwardd runwardctl containerd-shim-runward-v2 runward-installer test unit oracle cases chart evidence lint generate verify fuzz bench e2e compare vm matrix demo install dist packages packages-test release image setup help clean
 .DEFAULT_GOAL := build
 
 all: build
@@ -77,7 +77,7 @@ image: runward-installer ## the image of the installer for Kubernetes, with podm
 setup: ## install what the tests need (Debian, root)
 	test/setup
 
-test: setup build unit oracle cases chart e2e ## set up, build, and run every test
+test: setup build unit oracle cases chart evidence e2e ## set up, build, and run every test
 
 unit: ## the tests that need no container runtime
 	$(GO) test ./...
@@ -90,6 +90,9 @@ cases: runwardctl ## what the profiles and the example policy decide, by runward
 
 chart: ## the Helm chart, rendered by Helm's engine and read with Kubernetes' own types
 	$(GO) -C test/kubernetes test ./...
+
+evidence: ## what leaves the node, against rsyslog, the OpenTelemetry collector's receiver and the schema of OCSF
+	$(GO) -C test/evidence test ./...
 
 e2e: build ## the tests on real runc, containerd and podman (root)
 	test/e2e/run
@@ -117,9 +120,13 @@ vm: ## the end-to-end tests on cgroup v2, systemd, AppArmor and newer engines, i
 	test/setup vm
 	test/vm/test
 
+matrix: ## every engine, runtime, cgroup version and driver, in one table (root, half an hour)
+	test/setup test vm
+	test/vm/matrix
+
 demo: ## set up, build, and run one allowed, one rewritten and one refused container (root)
 	test/setup demo
-	@$(MAKE) --no-print-directory runward runward-rules runward-hook runwardctl
+	@$(MAKE) --no-print-directory runward runward-rules runwardctl
 	test/demo
 
 share = $(DESTDIR)$(PREFIX)/share

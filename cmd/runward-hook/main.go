@@ -1,10 +1,6 @@
 // Command runward-hook is the OCI hook that tells the node's monitor of a
 // container. Runtimes run it; runward writes it into config.json, and its
 // arguments are nobody else's.
-
-// See cmd/runward: nothing here is worth a look at the cgroup's CPUs.
-//
-//go:debug containermaxprocs=0
 package main
 
 import (

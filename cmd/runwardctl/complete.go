@@ -12,11 +12,13 @@ import (
 
 // choices are the values of flags that take one of some words.
 var choices = map[string]func() []string{
+	"format":  func() []string { return exportFormats },
 	"engine":  func() []string { return engines },
 	"kind":    func() []string { return kinds },
 	"verdict": func() []string { return []string{"allow", "rewrite", "deny"} },
 	"profile": profiles.Names,
 	"mode":    engine.Modes,
+	"sort":    orders,
 }
 
 // complete gives shells the values of every flag that has choices, in this

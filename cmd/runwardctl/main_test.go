@@ -14,6 +14,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/runward/runward/internal/audit"
+	"github.com/runward/runward/internal/audit/event"
 	"github.com/runward/runward/internal/config"
 	"github.com/runward/runward/internal/engine"
 	"github.com/runward/runward/internal/ledger"
@@ -25,6 +26,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"runwardctl":     func() { inWorkDirectory(); main() },
 		"append-receipt": func() { inWorkDirectory(); appendReceipts() },
+		"append-event":   func() { inWorkDirectory(); appendEvents() },
 		"put-entry":      func() { inWorkDirectory(); putEntries() },
 	})
 }
@@ -65,6 +67,21 @@ func appendReceipts() {
 			r.Final = audit.Digest(raw)
 		}
 		if err := audit.Append(audit.Config{Path: config.Default().Audit.Receipts}, &r); err != nil {
+			die(err)
+		}
+	}
+}
+
+// appendEvents appends the events on standard input, a JSON object each, as the
+// daemon does.
+func appendEvents() {
+	in := json.NewDecoder(bufio.NewReader(os.Stdin))
+	for in.More() {
+		var e event.Event
+		if err := in.Decode(&e); err != nil {
+			die(err)
+		}
+		if err := event.Append(audit.Config{Path: config.Default().Audit.Receipts}, &e); err != nil {
 			die(err)
 		}
 	}

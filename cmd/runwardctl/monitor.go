@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
 	"time"
@@ -199,6 +200,7 @@ func newestEvents(count int) ([]*event.Event, error) {
 // onContainer makes a command that has something done to one container.
 func (a *app) onContainer(action, short, long string, reason bool) *cobra.Command {
 	var root, why string
+	var egress, shared bool
 	cmd := &cobra.Command{
 		Use:     action + " ID",
 		Short:   short,
@@ -206,7 +208,16 @@ func (a *app) onContainer(action, short, long string, reason bool) *cobra.Comman
 		Example: "  runwardctl " + action + " 3f2a1c",
 		Args:    args(1, 1, "the id of one container"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := monitorClient().Do(cmd.Context(), action, args[0], root, why)
+			options := url.Values{}
+			if root != "" {
+				options.Set("root", root)
+			}
+			for name, on := range map[string]bool{"egress": egress, "shared": shared} {
+				if on {
+					options.Set(name, "1")
+				}
+			}
+			c, err := monitorClient().Do(cmd.Context(), action, args[0], why, options)
 			if err != nil {
 				return asked(err)
 			}
@@ -217,6 +228,10 @@ func (a *app) onContainer(action, short, long string, reason bool) *cobra.Comman
 		},
 	}
 	cmd.Flags().StringVar(&root, "root", "", "the runtime's state `directory`, where two engines use one id")
+	if action == "quarantine" {
+		cmd.Flags().BoolVar(&egress, "egress", false, "only its way out: it may answer whoever connects to it")
+		cmd.Flags().BoolVar(&shared, "shared", false, "also those that share its network, as the containers of a pod do")
+	}
 	if reason {
 		cmd.Flags().StringVar(&why, "why", "", "the `reason`, for the record")
 	}

@@ -79,9 +79,13 @@ func node(cfg *config.Config, complete bool) policycheck.Node {
 	if err := realruntime.Safe("runward's program for them "+config.RulesProgram(), config.RulesProgram()); err != nil {
 		custom = err.Error()
 	}
+	hook := ""
+	if err := realruntime.Safe("runward's hook "+config.HookProgram(), config.HookProgram()); err != nil {
+		hook = err.Error()
+	}
 	return policycheck.Node{
-		Custom: custom,
-		Now:    time.Now().Unix(), Unselected: cfg.Policy.Unselected, Complete: complete,
+		Custom: custom, Hook: hook,
+		Now: time.Now().Unix(), Unselected: cfg.Policy.Unselected, Complete: complete,
 		TrustedAnnotations: slices.Concat(slices.Collect(maps.Values(cfg.Trust.Annotations))...),
 		TrustedLabels:      slices.Concat(slices.Collect(maps.Values(cfg.Trust.Labels))...),
 		Feeds:              func(p *policy.Policy) []string { return rules.FeedProblems(p, host.ReadFeed) },

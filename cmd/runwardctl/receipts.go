@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/runward/runward/internal/audit"
+	"github.com/runward/runward/internal/audit/event"
 	"github.com/runward/runward/internal/audit/journal"
 	"github.com/runward/runward/internal/config"
 	"github.com/runward/runward/internal/display"
@@ -19,16 +20,18 @@ func (a *app) receipts() *cobra.Command {
 		Use:   "receipts",
 		Short: "Read and verify the receipts of decisions",
 		Long: `Receipts are what runward leaves of each decision: one JSON line each, linked to
-the one before by its hash. Where they are is said in runward.toml (audit.receipts).`,
+the one before by its hash. Alerts, lifecycle and answers of the monitor (events)
+are lines of the same chain. Where it is is said in runward.toml (audit.receipts).`,
 	}
 	group(cmd)
-	cmd.AddCommand(a.receiptsList(), a.receiptsShow(), a.receiptsVerify())
+	cmd.AddCommand(a.receiptsExport(), a.receiptsList(), a.receiptsShow(), a.receiptsTail(), a.receiptsVerify())
 	return cmd
 }
 
 type listFlags struct {
 	verdict, since, container string
 	newest                    int
+	events                    bool
 }
 
 func (a *app) receiptsList() *cobra.Command {
@@ -45,6 +48,7 @@ func (a *app) receiptsList() *cobra.Command {
 	sinceFlag(cmd, &f.since, "", "only since")
 	cmd.Flags().StringVar(&f.container, "container", "", "only containers whose `id` begins so")
 	cmd.Flags().IntVarP(&f.newest, "newest", "n", 0, "only the newest `count`")
+	cmd.Flags().BoolVar(&f.events, "events", false, "list alerts, lifecycle and answers in place of receipts")
 	return cmd
 }
 
@@ -65,6 +69,9 @@ func (a *app) runReceiptsList(f listFlags) error {
 		return err
 	}
 	defer done()
+	if f.events {
+		return a.listEvents(path, inputs, filter, f.newest)
+	}
 	table, list := receipts.NewTable(f.newest), []*audit.Receipt{}
 	for r, err := range journal.All(inputs) {
 		switch {
@@ -87,6 +94,26 @@ func (a *app) runReceiptsList(f listFlags) error {
 	return a.print(list, table.Text)
 }
 
+func (a *app) listEvents(path string, inputs []journal.Input, filter receipts.Filter, newest int) error {
+	list := []*event.Event{}
+	for r, err := range journal.Records(inputs) {
+		if err != nil {
+			return err
+		}
+		if r.Event == nil || !filter.MatchEvent(r.Event) {
+			continue
+		}
+		if list = append(list, r.Event); newest > 0 && len(list) > newest {
+			list = list[1:]
+		}
+	}
+	if a.output == "table" && len(list) == 0 {
+		p := a.printer(a.errOut)
+		p.Line("No event in ", display.Clean(path), " matches.")
+	}
+	return a.print(list, func(p *display.Printer) error { return receipts.Events(p, list) })
+}
+
 func nothing(path string, noFile bool) string {
 	if noFile {
 		return "There are no receipts yet: " + display.Clean(path) + " is missing. runward makes it with its first decision."
@@ -97,8 +124,8 @@ func nothing(path string, noFile bool) string {
 func (a *app) receiptsShow() *cobra.Command {
 	return &cobra.Command{
 		Use:     "show ID",
-		Short:   "Show one receipt in full",
-		Long:    "Show shows one receipt in full. The beginning of its id is enough where only one\nreceipt begins so; a refusal's message names the id.",
+		Short:   "Show one receipt or event in full",
+		Long:    "Show shows one receipt or event in full. The beginning of its id is enough where only one\nreceipt begins so; a refusal's message names the id.",
 		Example: "  runwardctl receipts show 01JD8W",
 		Args:    args(1, 1, "the id of one receipt"),
 		RunE:    func(_ *cobra.Command, args []string) error { return a.runReceiptsShow(args[0]) },
@@ -111,7 +138,7 @@ func (a *app) runReceiptsShow(id string) error {
 		return err
 	}
 	defer done()
-	r, err := journal.Find(inputs, id)
+	r, err := journal.FindRecord(inputs, id)
 	switch {
 	case errors.Is(err, journal.ErrNotFound):
 		hint := "runwardctl receipts list shows their ids"
@@ -124,7 +151,12 @@ func (a *app) runReceiptsShow(id string) error {
 	case err != nil:
 		return err
 	}
-	return a.print(r, func(p *display.Printer) error { return receipts.Show(p, r) })
+	return a.print(r.Any(), func(p *display.Printer) error {
+		if r.Event != nil {
+			return receipts.ShowEvent(p, r.Event)
+		}
+		return receipts.Show(p, r.Receipt)
+	})
 }
 
 func (a *app) receiptsVerify() *cobra.Command {

@@ -85,7 +85,7 @@ Exit codes: 0 clean; 1 there are findings; 2 usage or configuration;
 	})
 	group(root)
 	root.AddCommand(a.enforce(), a.engine(), a.explain(), a.policy(), a.quota(), a.receipts(), a.replay(), a.version())
-	root.AddCommand(a.status(), a.containers(), a.alerts(), a.events())
+	root.AddCommand(a.status(), a.containers(), a.alerts(), a.events(), a.top())
 	root.AddCommand(a.onContainers()...)
 	return root
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/runward/runward/internal/audit"
 	"github.com/runward/runward/internal/audit/event"
 	"github.com/runward/runward/internal/config"
+	"github.com/runward/runward/internal/engine"
 	"github.com/runward/runward/internal/ledger"
 	"github.com/runward/runward/internal/monitor"
 	"github.com/runward/runward/internal/monitor/attest"
@@ -114,14 +115,22 @@ func serve(log *logrus.Logger) (code int, err error) {
 	if err := os.MkdirAll(filepath.Dir(config.MonitorSocket()), 0o755); err != nil {
 		return 1, err
 	}
+	if err := os.MkdirAll(config.StateDir, 0o700); err != nil {
+		return 1, err
+	}
 	sync, _ := audit.ParseSync(cfg.Audit.Sync) // config.Load has checked it
 	chain := audit.Config{Path: cfg.Audit.Receipts, Sync: sync}
+	node, err := os.Hostname()
+	if err != nil {
+		return 1, err
+	}
 	prover, err := prove.New(filepath.Join(config.RunDir, "monitor"), runtimes(cfg)...)
 	if err != nil {
 		return 1, err
 	}
 	d, err := monitor.New(monitor.Config{
 		Ledger: config.LedgerDir(), Socket: config.MonitorSocket(), Settings: own, Log: log, Version: config.Version,
+		Learned: filepath.Join(config.StateDir, "normal.json"), Digests: filepath.Join(config.StateDir, "files.json"), System: system(),
 		Record: func(e *event.Event) error { return event.Append(chain, e) },
 		Attest: func(entry *ledger.Entry, pid int, start uint64) monitor.Attestation {
 			ready, found, err := prover.Attest(entry, pid, start)
@@ -130,6 +139,9 @@ func serve(log *logrus.Logger) (code int, err error) {
 			}
 			return monitor.Attestation{Ready: ready || err != nil, Differences: found, Unproven: err}
 		},
+		Chain: chain, Positions: filepath.Join(config.StateDir, "forward"), Node: node,
+		Answer:  prover.Answer,
+		InForce: prover.InForce,
 		Forget: func(entry *ledger.Entry) {
 			if err := prover.Forget(entry); err != nil {
 				log.WithError(err).Warn("what was kept of a container is left behind")
@@ -151,6 +163,14 @@ func serve(log *logrus.Logger) (code int, err error) {
 		return 1, err
 	}
 	return 0, nil
+}
+
+// system is where engines' files are.
+func system() *engine.System {
+	return &engine.System{
+		Runward: config.Wrapper(), Links: config.LinksDir(), State: config.EnginesDir(), Settings: config.File(),
+		Programs: engine.ProgramDirs(), Configs: map[string]string{},
+	}
 }
 
 // runtimes are the real ones that runward may execute.

@@ -16,16 +16,13 @@ func (t *teller) answer(fd int) error {
 		if noted(text) {
 			return nil
 		}
-		if len(text) == cap(text) {
-			return refusal(text)
-		}
 		if !t.wait(fd, pollIn) {
 			return errLate
 		}
 		n, err := syscall.Read(fd, text[len(text):cap(text)])
 		switch {
 		case errors.Is(err, syscall.EINTR), errors.Is(err, syscall.EAGAIN):
-		case err != nil, n == 0:
+		case err != nil, n == 0: // also where there is no more room
 			return refusal(text)
 		default:
 			text = text[:len(text)+n]

@@ -150,7 +150,11 @@ func TestTellWithoutWaiting(t *testing.T) {
 func TestAbsent(t *testing.T) {
 	path := socket(t)
 	tell(t, plain, "nothing listens on "+path)
+	began := time.Now()
 	tell(t, required, "nothing listens on "+path)
+	if took := time.Since(began); took < 900*time.Millisecond {
+		t.Errorf("it was tried again for %v only", took)
+	}
 	tell(t, hooks.Call{Stage: hooks.Poststop}, "nothing listens on "+path)
 }
 

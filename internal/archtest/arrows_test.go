@@ -35,11 +35,14 @@ var arrows = []struct {
 	{"internal/audit", []string{"policy", "internal/patch", "internal/jsondoc", "internal/owner"}},
 	{"internal/audit/event", []string{"policy", "internal/audit"}},
 	{"internal/audit/journal", []string{"policy", "internal/audit", "internal/audit/event", "internal/jsondoc", "internal/owner"}},
+	{"internal/audit/rotation", []string{"internal/audit", "internal/audit/event", "internal/audit/journal"}},
 	{"internal/ledger", []string{"policy", "internal/jsondoc", "internal/owner", "internal/audit", "internal/state"}},
 	{"internal/state", []string{"policy", "internal/jsondoc", "internal/oci", "internal/owner"}},
 	{"internal/policyfile", []string{"policy", "policy/profiles", "internal/tomlfile", "internal/owner", "internal/nearest"}},
 	{"internal/builtin", []string{"policy", "policy/rules"}},
 	{"internal/config", []string{"policy", "internal/policyfile", "internal/tomlfile", "internal/owner", "internal/nearest"}},
+	{"internal/monitor/attest", []string{"policy", "internal/audit", "internal/jsondoc", "internal/ledger", "internal/oci", "internal/owner", "internal/state"}},
+	{"internal/monitor/answer", []string{"internal/owner", "internal/state"}},
 	{"internal/realruntime", []string{"policy", "internal/config", "internal/owner", "internal/jsondoc"}},
 
 	// What only runward-rules, runwardctl and the generators have.
@@ -54,26 +57,41 @@ var arrows = []struct {
 		"policy", "internal/policyfile", "internal/tomlfile", "internal/pretend", "internal/display", "internal/owner", "internal/jsondoc",
 	}},
 	{"internal/policydiff", []string{"policy", "internal/policycheck", "internal/display"}},
-	{"internal/policyschema", []string{"policy", "internal/policyfile", "internal/config", "internal/monitor/settings"}},
+	{"internal/policyschema", []string{"policy", "internal/policyfile", "internal/config", "internal/monitor/settings", "internal/monitor/watch/alert"}},
 	{"internal/policyshow", []string{"policy", "internal/policyfile", "internal/policycheck", "internal/display"}},
 	{"internal/replay", []string{"policy", "internal/audit", "internal/patch", "internal/display", "internal/explain"}},
 	{"internal/running", []string{"internal/state", "internal/owner"}},
 	{"internal/nodeinstall", []string{"internal/config", "internal/kubeapi"}},
-	{"internal/receipts", []string{"policy", "internal/audit", "internal/audit/journal", "internal/display", "internal/explain"}},
+	{"internal/receipts", []string{"policy", "internal/audit", "internal/audit/event", "internal/audit/journal", "internal/display", "internal/explain"}},
 	{"internal/quota", []string{"policy", "internal/ledger", "internal/display"}},
+	{"internal/monitor/forward", []string{
+		"policy", "internal/audit", "internal/audit/event", "internal/audit/journal", "internal/monitor/ocsf", "internal/owner", "internal/tomlfile",
+	}},
+	{"internal/monitor/ocsf", []string{"policy", "internal/audit", "internal/audit/event", "internal/audit/journal"}},
 	{"internal/refdoc/...", []string{"policy", "policy/rules", "policy/profiles", "internal/..."}},
 
 	{"internal/containerdshim", []string{"internal/config", "internal/owner", "internal/tomlfile"}},
 
 	// The monitor's parts.
 	{"internal/monitor", []string{
-		"policy", "internal/audit", "internal/audit/event", "internal/config", "internal/ledger", "internal/owner", "internal/state", "internal/monitor/...",
+		"policy", "internal/audit", "internal/audit/event", "internal/audit/rotation", "internal/config", "internal/ledger", "internal/owner", "internal/running", "internal/state", "internal/engine",
+		"internal/monitor/...",
 	}},
 	{"internal/monitor/api", nil},
 	{"internal/monitor/client", []string{"internal/audit/event", "internal/monitor/api"}},
-	{"internal/monitor/prove", []string{"internal/ledger", "internal/owner", "internal/monitor/api", "internal/monitor/attest"}},
-	{"internal/monitor/settings", []string{"internal/config", "internal/owner", "internal/tomlfile"}},
+	{"internal/monitor/prove", []string{"internal/ledger", "internal/owner", "internal/monitor/api", "internal/monitor/attest", "internal/monitor/answer"}},
+	{"internal/monitor/settings", []string{"internal/config", "internal/owner", "internal/tomlfile", "internal/audit/rotation", "internal/monitor/watch/...", "internal/monitor/forward"}},
 	{"internal/monitorview", []string{"internal/audit/event", "internal/monitor/api", "internal/display"}},
+	// The daemon's parts. Those of the watch take time as a value and give alerts.
+	{"internal/monitor/watch", []string{"internal/monitor/watch/...", "internal/tomlfile"}},
+	{"internal/monitor/watch/alert", nil},
+	{"internal/monitor/watch/sample", []string{"internal/owner"}},
+	{"internal/monitor/watch/threshold", []string{"internal/monitor/watch/alert", "internal/monitor/watch/sample"}},
+	{"internal/monitor/watch/normal", []string{"internal/monitor/watch/alert", "internal/monitor/watch/sample", "internal/owner"}},
+	{"internal/monitor/watch/restart", []string{"internal/monitor/watch/alert"}},
+	{"internal/monitor/watch/workload", []string{"policy"}},
+	{"internal/monitor/watch/files", []string{"internal/monitor/watch/alert", "internal/config", "internal/engine", "internal/owner"}},
+	{"internal/monitor/watch/census", []string{"internal/monitor/watch/alert", "internal/ledger", "internal/owner", "internal/running"}},
 
 	// The leaves, which know nothing of policy.
 	{"shim/argv", nil},

@@ -47,6 +47,7 @@ var bans = []ban{
 			"internal/monitor/server.go":        "runwardd answers on its own socket",
 			"internal/monitor/hookcalls.go":     "the same",
 			"internal/monitor/client/client.go": "runwardctl asks there",
+			"internal/monitor/forward/http.go":  "the daemon sends evidence to other machines",
 		},
 	},
 	{what: []string{"regexp.MustCompile", "regexp.MustCompilePOSIX"}, in: programs, why: "it panics, and at package level every start pays for it: regexp.Compile where it is used"},

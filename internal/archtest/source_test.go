@@ -41,7 +41,7 @@ type file struct {
 // forTests tells whether the package only serves tests: its name says so, as
 // httptest's does, or it is below test/.
 func (p *pkg) forTests() bool {
-	return strings.HasSuffix(p.path, "test") || strings.HasPrefix(p.path, "test/")
+	return strings.HasSuffix(p.path, "test") && !strings.HasSuffix(p.path, "/attest") || strings.HasPrefix(p.path, "test/")
 }
 
 // imports returns what the files that are not tests import.

@@ -101,8 +101,26 @@ func (l *Log) Close() { l.s.close() }
 // Size is that of the current file, in bytes.
 func (l *Log) Size() int64 { return l.s.size }
 
-// Inode is that of the current file.
-func (l *Log) Inode() uint64 { return l.s.ino }
+// Last is the last record, of the current file or the one before; none if its
+// Seq is 0.
+func (l *Log) Last() (Link, error) {
+	at, err := l.s.place()
+	if err != nil {
+		return Link{}, l.s.fail("read the last receipt", err)
+	}
+	return Link{Seq: at.seq - 1, Hash: at.prev}, nil
+}
+
+// Settled tells whether the current file ends as the head says: then no older
+// one is needed to go on from.
+func (l *Log) Settled() (bool, error) {
+	buf, err := readAt(l.s.head, 0, int64(headLen))
+	if err != nil {
+		return false, l.s.fail("read the head", err)
+	}
+	h, known := ParseHead(buf)
+	return known && l.s.endsAs(h), nil
+}
 
 // AppendBody is the function of that name, under the lock that is held.
 func (l *Log) AppendBody(body []byte) (Link, *Gap, error) {

@@ -121,7 +121,7 @@ func dockerAt(s *System) (options []string, pidfile string) {
 
 // reloadDocker lets dockerd read daemon.json: runtimes and default-runtime are
 // among what it reads anew on SIGHUP.
-func reloadDocker(s *System) (string, error) {
+func reloadDocker(s *System, _ bool) (string, error) {
 	options, pidfile := dockerAt(s)
 	pid, err := pidOf(pidfile, "dockerd")
 	if err != nil {
@@ -268,11 +268,23 @@ func containerdSocket(s *System) string {
 	return usual
 }
 
-func reloadContainerd(s *System) (string, error) {
-	if s.Configs["containerd"] != "" || !unitActive("containerd.service") {
-		return "", errors.New("systemd does not run containerd.service with these files: leave out --restart, and restart it yourself: " + errReload.Error())
+// restart lets systemd start an engine anew, which it runs; again: or did until
+// the start with new files failed.
+func restart(s *System, engine, unit string, again bool) error {
+	if s.Configs[engine] != "" || !again && !unitActive(unit) {
+		return errors.New("systemd does not run " + unit + " with these files: leave out --restart, and restart it yourself: " + errReload.Error())
 	}
-	if _, err := run(nil, "systemctl", "restart", "containerd.service"); err != nil {
+	if again { // starts that failed count, and too many forbid the next
+		if _, err := run(nil, "systemctl", "reset-failed", unit); err != nil {
+			return err
+		}
+	}
+	_, err := run(nil, "systemctl", "restart", unit)
+	return err
+}
+
+func reloadContainerd(s *System, again bool) (string, error) {
+	if err := restart(s, "containerd", "containerd.service", again); err != nil {
 		return "", err
 	}
 	return "containerd was restarted; containers went on running", comesUp(startLimit, func() error { return criWell(s) })
@@ -296,11 +308,8 @@ func criWell(s *System) error {
 	return nil
 }
 
-func reloadCRIO(s *System) (string, error) {
-	if s.Configs["cri-o"] != "" || !unitActive("crio.service") {
-		return "", errors.New("systemd does not run crio.service with these files: leave out --restart, and restart it yourself: " + errReload.Error())
-	}
-	if _, err := run(nil, "systemctl", "restart", "crio.service"); err != nil {
+func reloadCRIO(s *System, again bool) (string, error) {
+	if err := restart(s, "cri-o", "crio.service", again); err != nil {
 		return "", err
 	}
 	return "CRI-O was restarted; containers went on running", comesUp(startLimit, func() error {
@@ -312,7 +321,7 @@ func reloadCRIO(s *System) (string, error) {
 }
 
 // reloadPodman has nothing to restart: every call of podman reads its files.
-func reloadPodman(s *System) (string, error) {
+func reloadPodman(*System, bool) (string, error) {
 	if _, err := run(nil, "podman", "info", "--format", "{{.Host.OCIRuntime.Name}}"); err != nil {
 		return "", err
 	}

@@ -149,12 +149,12 @@ func (p *Plan) Apply(reload bool) (how string, err error) {
 		}
 		reloaded = true
 		var err error
-		how, err = p.engine.reload(p.sys)
+		how, err = p.engine.reload(p.sys, false)
 		return err
 	})
 	if err != nil && reloaded {
 		err = errors.New(p.Engine + " does not come up with the new files: " + err.Error() + "; they were taken back")
-		if _, again := p.engine.reload(p.sys); again != nil {
+		if _, again := p.engine.reload(p.sys, true); again != nil {
 			err = errors.New(err.Error() + ", and it does not come up without them either: " + again.Error())
 		}
 	}

@@ -54,15 +54,39 @@ func crioDefault(sys *System, runtime map[string]any) string {
 	return "runc"
 }
 
-// crioOCI tells whether a handler is a program that is called as runc is, and
-// which; CRI-O looks for one named like the handler where the table says none.
+// crioOCI tells whether a handler is a program that is called as runc is, by
+// conmon (oci) or conmonrs (pod), and which; CRI-O looks for one named like the
+// handler where the table says none.
 func crioOCI(name string, handler any) (path string, ok bool) {
 	kind, _ := at(handler, "runtime_type").(string)
 	path, _ = at(handler, "runtime_path").(string)
 	if path == "" {
 		path = name
 	}
-	return path, kind == "" || kind == "oci"
+	return path, kind == "" || kind == "oci" || kind == "pod"
+}
+
+// crioInherits tells whether a handler takes its program from the default one,
+// whatever else it says.
+func crioInherits(handler any) bool {
+	inherits, _ := at(handler, "inherit_default_runtime").(bool)
+	return inherits
+}
+
+// crioPlatforms are a handler's programs for images of some platform, which come
+// before runtime_path.
+const crioPlatforms = "platform_runtime_paths"
+
+// crioThrough tells whether every program of a handler is runward.
+func crioThrough(v *view, name string, handler any) bool {
+	path, oci := crioOCI(name, handler)
+	platforms, _ := at(handler, crioPlatforms).(map[string]any)
+	for _, other := range platforms {
+		if other, _ := other.(string); !v.ours(other) {
+			return false
+		}
+	}
+	return oci && v.ours(path)
 }
 
 // planCRIO writes a file that is read after all others.
@@ -116,7 +140,13 @@ func crioHandler(like any, name, path string) map[string]any {
 			handler = deepCopy(old)
 		}
 	}
-	handler["runtime_path"], handler["runtime_type"] = path, "oci"
+	// Both would have another program called in place of runtime_path.
+	delete(handler, "inherit_default_runtime")
+	delete(handler, crioPlatforms)
+	handler["runtime_path"] = path
+	if handler["runtime_type"] != "pod" {
+		handler["runtime_type"] = "oci"
+	}
 	if root, _ := handler["runtime_root"].(string); root == "" {
 		handler["runtime_root"] = "/run/" + filepath.Base(name)
 	}
@@ -131,7 +161,7 @@ func crioFront(v *view, existing, handlers map[string]any, standard string) erro
 	for _, name := range tomlfile.SortedKeys(all) {
 		path, oci := crioOCI(name, all[name])
 		switch {
-		case handlers[name] != nil || v.ours(path):
+		case handlers[name] != nil || crioInherits(all[name]) && name != standard || crioThrough(v, name, all[name]):
 			continue
 		case !oci:
 			v.note("the handler " + name + " is a virtual machine's, and is not a runc: it goes around runward")
@@ -146,6 +176,9 @@ func crioFront(v *view, existing, handlers map[string]any, standard string) erro
 				v.note("the handler " + name + " stays as it is: " + why)
 			}
 			continue
+		}
+		if at(all[name], crioPlatforms) != nil {
+			v.note("the handler " + name + " has " + crioPlatforms + ", which is left out: each of its programs would go around runward")
 		}
 		handlers[name] = crioHandler(all[name], name, link)
 	}
@@ -165,10 +198,14 @@ func lookCRIO(v *view) (*Status, error) {
 		names = append(names, s.Default)
 	}
 	for _, name := range names {
-		path, oci := crioOCI(name, existing[name])
-		h := StatusHandler{Name: name, Runtime: path, Through: oci && v.ours(path)}
+		from := name
+		if crioInherits(existing[name]) {
+			from = s.Default
+		}
+		path, oci := crioOCI(from, existing[from])
+		h := StatusHandler{Name: name, Runtime: path, Through: crioThrough(v, from, existing[from])}
 		if !oci {
-			h.Type, _ = at(existing, name, "runtime_type").(string)
+			h.Type, _ = at(existing, from, "runtime_type").(string)
 		}
 		s.Handlers = append(s.Handlers, h)
 	}

@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -25,15 +27,54 @@ func dockerWays(s *System) []string {
 	}
 	_, pidfile := dockerAt(s)
 	pid, err := pidOf(pidfile, "dockerd")
-	environ, readErr := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
-	if s.Here() && err == nil && pid != 0 && readErr == nil {
+	process := "/proc/" + strconv.Itoa(pid)
+	runs := s.Here() && err == nil && pid != 0
+	program := s.path(s.program("dockerd"))
+	if runs {
+		program = process + "/exe"
+	}
+	if known, err := holds(program, buildkitRunc); err == nil && !known {
+		return append(ways, "docker build: BuildKit runs runc, and this dockerd lets nothing stand in its place; newer ones do, with "+buildkitRunc+" in their environment")
+	}
+	environ, readErr := os.ReadFile(process + "/environ")
+	if runs && readErr == nil {
 		for _, entry := range strings.Split(string(environ), "\x00") {
-			if path, ok := strings.CutPrefix(entry, "DOCKER_BUILDKIT_RUNC_COMMAND="); ok && (&view{sys: s}).ours(path) {
+			if path, ok := strings.CutPrefix(entry, buildkitRunc+"="); ok && (&view{sys: s}).ours(path) {
 				return ways
 			}
 		}
 	}
-	return append(ways, "docker build: BuildKit runs runc, unless dockerd's environment has DOCKER_BUILDKIT_RUNC_COMMAND="+s.Runward)
+	return append(ways, "docker build: BuildKit runs runc, unless dockerd's environment has "+buildkitRunc+"="+s.Runward)
+}
+
+// buildkitRunc names, in dockerd's environment, what its BuildKit runs in place of
+// runc. It came with 26 and went into some releases before (moby#47563), so
+// a dockerd is asked by looking for the name in it.
+const buildkitRunc = "DOCKER_BUILDKIT_RUNC_COMMAND"
+
+// holds tells whether a file has the text in it.
+func holds(file, text string) (bool, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = f.Close() }() // only read
+	kept, block := 0, make([]byte, 1<<20)
+	for {
+		n, err := f.Read(block[kept:])
+		if bytes.Contains(block[:kept+n], []byte(text)) {
+			return true, nil
+		}
+		if errors.Is(err, io.EOF) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		all := kept + n
+		kept = min(len(text)-1, all)
+		copy(block, block[all-kept:all])
+	}
 }
 
 // planDocker writes runtimes and default-runtime into daemon.json.

@@ -74,11 +74,11 @@ type Engine struct {
 	config  string // its main file
 	plan    func(*view, *Request) error
 	look    func(*view) (*Status, error)
-	check   func(*System, *Request) error                 // what was written, by the engine's own program; nil: it has none
-	reload  func(*System) (how string, _ error)           // lets the engine read its files, and waits until it answers
-	apply   string                                        // how its files are read anew, for a person; empty: at every call
-	via     func(path string, from, to *Content) *Content // what its file holds while it is led from one to the other; nil: nothing
-	ways    func(*System) []string                        // around runward, that no configuration closes
+	check   func(*System, *Request) error                     // what was written, by the engine's own program; nil: it has none
+	reload  func(s *System, again bool) (how string, _ error) // lets the engine read its files, and waits until it answers; again: after it did not with others
+	apply   string                                            // how its files are read anew, for a person; empty: at every call
+	via     func(path string, from, to *Content) *Content     // what its file holds while it is led from one to the other; nil: nothing
+	ways    func(*System) []string                            // around runward, that no configuration closes
 }
 
 func always(ways ...string) func(*System) []string {

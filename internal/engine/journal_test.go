@@ -165,8 +165,11 @@ func TestEngineDoesNotComeUp(t *testing.T) {
 	s := site(t)
 	first := tree(t, s)
 	e, calls := dockerEngine(), 0
-	e.reload = func(*System) (string, error) {
-		if calls++; calls == 1 {
+	e.reload = func(_ *System, again bool) (string, error) {
+		if calls++; again != (calls == 2) {
+			t.Errorf("call %d: again is %v", calls, again)
+		}
+		if calls == 1 {
 			return "", errors.New("no answer")
 		}
 		return "well", nil
@@ -204,7 +207,7 @@ func TestKilledOnTheWayOver(t *testing.T) {
 		t.Errorf("%s, want %s", got, want)
 	}
 	killed := errors.New("killed")
-	plan.engine.reload = func(s *System) (string, error) {
+	plan.engine.reload = func(s *System, _ bool) (string, error) {
 		if err := s.write("/etc/docker/daemon.json", via); err != nil {
 			return "", err
 		}

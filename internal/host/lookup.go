@@ -37,7 +37,7 @@ func (r *resolver) Lookup(path string) policy.File {
 	if f, ok := r.files[path]; ok {
 		return f
 	}
-	f := r.resolve(path)
+	f := r.behind(r.resolve(path))
 	r.files[path] = f
 	return f
 }

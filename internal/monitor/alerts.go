@@ -60,6 +60,15 @@ func (a *alerts) clear(k alertKey) (api.Alert, bool) {
 	return *old, true
 }
 
+// expire drops those that have been shown long enough.
+func (a *alerts) expire(now time.Time) {
+	for k, alert := range a.held {
+		if !alert.Until.IsZero() && now.After(alert.Until) {
+			delete(a.held, k)
+		}
+	}
+}
+
 // of returns the keys of a container's alerts.
 func (a *alerts) of(c key) (keys []alertKey) {
 	for k := range a.held {

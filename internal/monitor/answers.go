@@ -1,12 +1,12 @@
 package monitor
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/runward/runward/internal/audit/event"
 	"github.com/runward/runward/internal/ledger"
 	"github.com/runward/runward/internal/monitor/api"
+	"github.com/runward/runward/internal/monitor/prove"
 )
 
 // answerDifference does what policy says to a container that is not as decided.
@@ -16,10 +16,10 @@ func (d *Daemon) answerDifference(c *container, entry *ledger.Entry) {
 	if action == "" || c.verdict != api.Differs {
 		return
 	}
-	if !d.mayAnswer(time.Now()) {
+	if ok, why := d.limiter.Allow(c.root+" "+c.id, time.Now()); !ok {
 		d.counts.answers.WithLabelValues(action, "policy", "limited").Inc()
 		d.raiseOf(c, alertKey{c.key, "answer.limited", ""}, api.Alert{
-			Severity: event.Critical, Message: fmt.Sprintf("policy asks to %s it, and %d containers were answered within a minute: nothing is done; see monitor.answers_per_minute", action, d.Settings.AnswersPerMinute),
+			Severity: event.Critical, Message: "policy asks to " + action + " it, and nothing is done: " + why + "; see monitor.answers_per_minute",
 		})
 		return
 	}
@@ -31,7 +31,7 @@ func (d *Daemon) answerDifference(c *container, entry *ledger.Entry) {
 		}
 	}
 	go func() { // the lock is held, and a freeze may take a while
-		_ = d.act(c, action, "policy", why) // act records what went wrong
+		_ = d.act(c, action, prove.How{}, "policy", why) // act records what went wrong
 	}()
 }
 
@@ -43,24 +43,8 @@ func onDifference(entry *ledger.Entry) string {
 	return ""
 }
 
-// mayAnswer holds policy to so many answers a minute, and counts one.
-func (d *Daemon) mayAnswer(now time.Time) bool {
-	recent := d.answered[:0]
-	for _, at := range d.answered {
-		if now.Sub(at) < time.Minute {
-			recent = append(recent, at)
-		}
-	}
-	d.answered = recent
-	if int64(len(recent)) >= d.Settings.AnswersPerMinute {
-		return false
-	}
-	d.answered = append(d.answered, now)
-	return true
-}
-
 // act does something to a container, and records it with who and why.
-func (d *Daemon) act(c *container, action, who, why string) error {
+func (d *Daemon) act(c *container, action string, how prove.How, who, why string) error {
 	d.mu.Lock()
 	entry, pid, start := c.entry, c.pid, c.start
 	d.mu.Unlock()
@@ -68,7 +52,7 @@ func (d *Daemon) act(c *container, action, who, why string) error {
 	if who == "policy" {
 		by = who
 	}
-	err := d.Answer(action, entry, pid, start)
+	inForce, err := d.Answer(action, how, entry, pid, start)
 	result := "done"
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -80,14 +64,44 @@ func (d *Daemon) act(c *container, action, who, why string) error {
 		e.Severity, e.Message = event.Critical, action+" container "+c.id+" did not work: "+err.Error()
 		d.Log.WithError(err).WithField("container", c.id).Error("cannot " + action)
 	} else {
-		switch action {
-		case "freeze", "quarantine":
-			c.answer = action
-		case "release":
-			c.answer = ""
+		c.answer = inForce
+		if inForce != "" {
+			e.Details = map[string]string{"in_force": inForce}
 		}
+		d.clearLocked(alertKey{c.key, "answer.undone", ""})
 	}
 	d.counts.answers.WithLabelValues(action, by, result).Inc()
 	d.recorder.put(e)
 	return err
+}
+
+// inForce compares what is in force with what was done, and takes up what an
+// earlier daemon has done.
+func (d *Daemon) inForce(c *container, first bool) {
+	d.mu.Lock()
+	entry, pid, start, done := c.entry, c.pid, c.start, c.answer
+	d.mu.Unlock()
+	if done == "" && !first {
+		return
+	}
+	now, err := d.InForce(entry, pid, start)
+	if err != nil {
+		return // that it cannot be looked at, its attestation says
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case d.all[c.key] != c || c.answer != done: // released meanwhile
+	case done == "":
+		c.answer = now
+	case now != done:
+		text := now
+		if text == "" {
+			text = "nothing"
+		}
+		d.raiseOf(c, alertKey{c.key, "answer.undone", ""}, api.Alert{
+			Severity: event.Critical, Got: text, Want: done,
+			Message: "what was done to it was undone by others: " + text + " is in force, and " + done + " was",
+		})
+	}
 }

@@ -79,7 +79,13 @@ func (d *Daemon) attest(c *container) {
 	}
 	began := time.Now()
 	a := d.Attest(entry, pid, start)
+	d.mu.Lock()
+	first := c.verdict == api.Unknown
+	d.mu.Unlock()
 	d.took(c, entry, a, time.Since(began))
+	if a.Ready {
+		d.inForce(c, first)
+	}
 }
 
 // absent is for a container whose process is not there, or not yet.
@@ -122,6 +128,7 @@ func (d *Daemon) took(c *container, entry *ledger.Entry, a Attestation, spent ti
 	if c.phase != api.Running {
 		c.phase, c.since = api.Running, now
 		d.lifecycle(c, "started", "")
+		d.tell(c, false, "")
 	}
 	c.attested, c.differences, c.unproven = now, a.Differences, ""
 	c.verdict = verdict(&a)
@@ -130,7 +137,7 @@ func (d *Daemon) took(c *container, entry *ledger.Entry, a Attestation, spent ti
 		c.unproven = a.Unproven.Error()
 	}
 	fresh := d.compare(c)
-	d.soon(c, now.Add(d.Settings.Every()))
+	d.soon(c, now.Add(d.Settings.Attest()))
 	if fresh {
 		d.answerDifference(c, entry)
 	}

@@ -25,6 +25,7 @@ type container struct {
 	attested    time.Time
 	differences []api.Difference
 	unproven    string // why it is api.Unproven
+	usage       *api.Usage
 	answer      string // what is in force: freeze, quarantine
 
 	// When it is to be attested next; see schedule.
@@ -39,7 +40,7 @@ func (c *container) view() api.Container {
 		Namespace: c.entry.Identity.Namespace, Pod: c.entry.Identity.Pod, Name: c.entry.Identity.Container, Image: c.entry.Identity.Image,
 		Receipt: c.entry.Receipt, Enforced: c.entry.Enforced,
 		Phase: c.phase, PID: c.pid, Since: c.since,
-		Verdict: c.verdict, Differences: c.differences, Unproven: c.unproven, Answer: c.answer,
+		Verdict: c.verdict, Differences: c.differences, Unproven: c.unproven, Answer: c.answer, Usage: c.usage,
 	}
 	if !c.attested.IsZero() {
 		at := c.attested

@@ -16,9 +16,14 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"github.com/runward/runward/internal/audit"
 	"github.com/runward/runward/internal/audit/event"
+	"github.com/runward/runward/internal/engine"
 	"github.com/runward/runward/internal/ledger"
+	"github.com/runward/runward/internal/monitor/answer"
 	"github.com/runward/runward/internal/monitor/api"
+	"github.com/runward/runward/internal/monitor/forward"
+	"github.com/runward/runward/internal/monitor/prove"
 	"github.com/runward/runward/internal/monitor/settings"
 	"github.com/runward/runward/internal/state"
 )
@@ -38,6 +43,13 @@ type Config struct {
 	Settings *settings.Monitor
 	Log      *logrus.Logger
 	Version  string
+	Learned  string         // file of what is normal; empty: it is not kept
+	Digests  string         // file of what the node's files were
+	System   *engine.System // where engines' files are
+
+	Chain     audit.Config // the records
+	Positions string       // directory of how far they were sent
+	Node      string       // its name, for those that they are sent to
 
 	// Record adds an event to the node's chain.
 	Record func(*event.Event) error
@@ -45,9 +57,11 @@ type Config struct {
 	Attest func(entry *ledger.Entry, pid int, start uint64) Attestation
 	// Forget drops what Attest keeps of a container that is gone.
 	Forget func(entry *ledger.Entry)
-	// Answer does something to a container, verified: freeze, thaw, kill,
-	// quarantine or release.
-	Answer func(action string, entry *ledger.Entry, pid int, start uint64) error
+	// Answer does something to a container, verified: freeze, kill, quarantine or
+	// release. It returns what is in force after it; empty: nothing.
+	Answer func(action string, how prove.How, entry *ledger.Entry, pid int, start uint64) (string, error)
+	// InForce says what is in force, by the kernel's word.
+	InForce func(entry *ledger.Entry, pid int, start uint64) (string, error)
 }
 
 // A Daemon follows the containers of a node.
@@ -61,12 +75,15 @@ type Daemon struct {
 	wake     chan struct{} // the schedule has changed
 	listener net.Listener
 
-	mu       sync.Mutex
-	all      map[key]*container
-	files    map[string]key // by the ledger's file
-	schedule schedule
-	alerts   alerts
-	answered []time.Time // by policy, within the last minute
+	mu        sync.Mutex
+	all       map[key]*container
+	files     map[string]key // by the ledger's file
+	schedule  schedule
+	alerts    alerts
+	limiter   answer.Limiter     // of answers by policy
+	forwarder *forward.Forwarder // nil: nothing is sent
+	missed    uint64             // changes that the watch was not told of
+	changes   chan change
 }
 
 // rescan is how often the ledger is read whole, for what its watch missed.
@@ -86,8 +103,9 @@ func New(cfg Config) (*Daemon, error) {
 		return nil, err
 	}
 	d := &Daemon{
-		Config: cfg, began: time.Now(), exits: x, wake: make(chan struct{}, 1),
-		all: map[key]*container{}, files: map[string]key{},
+		Config: cfg, began: time.Now(), exits: x, wake: make(chan struct{}, 1), changes: make(chan change, changes),
+		limiter: answer.Limiter{Node: int(cfg.Settings.AnswersPerMinute), Container: 2},
+		all:     map[key]*container{}, files: map[string]key{},
 	}
 	d.counts.init()
 	d.recorder = newRecorder(cfg.Record, &d.stream, func(err error) { d.Log.WithError(err).Error("an event could not be recorded") })
@@ -134,6 +152,13 @@ func (d *Daemon) Run(ctx context.Context, ready func()) error {
 	part(func(ctx context.Context) error { return d.exits.run(ctx, d.ended) })
 	part(d.serve)
 	part(d.tick)
+	part(d.watch)
+	part(d.watchFiles)
+	part(d.takeCensus)
+	part(d.rotate)
+	if len(d.Settings.Forward) > 0 {
+		part(d.send)
+	}
 	for range workers {
 		part(d.work)
 	}
@@ -150,8 +175,11 @@ func (d *Daemon) tick(ctx context.Context) error {
 	defer t.Stop()
 	for {
 		select {
-		case <-t.C:
+		case now := <-t.C:
 			d.readLedger()
+			d.mu.Lock()
+			d.alerts.expire(now)
+			d.mu.Unlock()
 		case <-ctx.Done():
 			return nil
 		}
@@ -290,6 +318,9 @@ func (d *Daemon) stopped(c *container) {
 		return
 	}
 	d.lifecycle(c, "stopped", "")
+	if c.phase == api.Running {
+		d.tell(c, true, "")
+	}
 	c.phase, c.since, c.answer = api.Stopped, time.Now(), ""
 	d.schedule.drop(c)
 	d.exits.leave(c.key)

@@ -18,12 +18,16 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"github.com/runward/runward/internal/audit"
 	"github.com/runward/runward/internal/audit/event"
+	"github.com/runward/runward/internal/engine"
 	"github.com/runward/runward/internal/ledger"
 	"github.com/runward/runward/internal/monitor/api"
 	"github.com/runward/runward/internal/monitor/client"
+	"github.com/runward/runward/internal/monitor/prove"
 	"github.com/runward/runward/internal/monitor/settings"
 	"github.com/runward/runward/internal/state"
+	"github.com/runward/runward/policy"
 )
 
 // A node is a ledger, a runtime's state directory, and a daemon that can be
@@ -36,6 +40,8 @@ type node struct {
 	found    Attestation // what every attestation finds
 	acted    []string
 	actError error
+	force    string // what is in force
+	terms    *policy.MonitorTerms
 
 	events chan event.Event
 	asked  chan string // ids, in turn
@@ -45,11 +51,18 @@ type node struct {
 
 func newNode(t *testing.T) *node {
 	t.Helper()
-	n := &node{T: t, dir: t.TempDir(), settings: settings.Default(), events: make(chan event.Event, 1000), asked: make(chan string, 1000), found: Attestation{Ready: true}}
+	n := &node{T: t, dir: t.TempDir(), settings: quiet(), events: make(chan event.Event, 1000), asked: make(chan string, 1000), found: Attestation{Ready: true}}
 	if err := os.Mkdir(n.root(), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// quiet looks at nothing of the machine that the tests run on.
+func quiet() *settings.Monitor {
+	m := settings.Default()
+	m.Census.Every, m.Normal.Enabled = 0, false
+	return m
 }
 
 func (n *node) root() string   { return filepath.Join(n.dir, "root") }
@@ -60,7 +73,8 @@ func (n *node) config() Config {
 	log := logrus.New()
 	log.SetOutput(io.Discard)
 	return Config{
-		Ledger: n.ledger(), Socket: n.socket(), Settings: n.settings, Log: log, Version: "test",
+		Ledger: n.ledger(), Socket: n.socket(), Settings: n.settings, Log: log, Version: "test", Digests: filepath.Join(n.dir, "digests"), System: &engine.System{Root: n.dir},
+		Chain: audit.Config{Path: filepath.Join(n.dir, "receipts.jsonl")},
 		Record: func(e *event.Event) error {
 			n.events <- *e
 			return nil
@@ -72,11 +86,19 @@ func (n *node) config() Config {
 			return n.found
 		},
 		Forget: func(*ledger.Entry) {},
-		Answer: func(action string, e *ledger.Entry, _ int, _ uint64) error {
+		Answer: func(action string, _ prove.How, e *ledger.Entry, _ int, _ uint64) (string, error) {
 			n.mu.Lock()
 			defer n.mu.Unlock()
 			n.acted = append(n.acted, action+" "+e.ID)
-			return n.actError
+			if action == "freeze" && n.actError == nil {
+				n.force = "frozen"
+			}
+			return n.force, n.actError
+		},
+		InForce: func(*ledger.Entry, int, uint64) (string, error) {
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			return n.force, nil
 		},
 	}
 }
@@ -109,7 +131,7 @@ func (n *node) run() {
 // decide keeps a decision about a container, as the wrapper does.
 func (n *node) decide(id string) {
 	n.Helper()
-	err := ledger.Put(n.ledger(), &ledger.Entry{ID: id, Root: n.root(), Bundle: filepath.Join(n.dir, id), Runtime: "runc", Receipt: "R-" + id, Created: 1, Enforced: true})
+	err := ledger.Put(n.ledger(), &ledger.Entry{ID: id, Root: n.root(), Bundle: filepath.Join(n.dir, id), Runtime: "runc", Receipt: "R-" + id, Created: 1, Enforced: true, Ceiling: policy.Ceiling{Monitor: n.terms}})
 	if err != nil {
 		n.Fatal(err)
 	}
@@ -245,7 +267,7 @@ func TestDifferencesAreRaisedAndCleared(t *testing.T) {
 	if e.Kind != event.Alert || e.Severity != event.Critical || e.Got != "none" || e.Want != "filter" || e.Container != "c1" {
 		t.Errorf("raised %+v", e)
 	}
-	if _, err := n.client().Do(t.Context(), "attest", "c1", "", ""); err != nil {
+	if _, err := n.client().Do(t.Context(), "attest", "c1", "", nil); err != nil {
 		t.Fatal(err)
 	}
 	held, err := n.client().Alerts(t.Context())
@@ -253,7 +275,7 @@ func TestDifferencesAreRaisedAndCleared(t *testing.T) {
 		t.Errorf("held %+v, %v; want one, found twice", held, err)
 	}
 	n.finds(Attestation{Ready: true})
-	c, err := n.client().Do(t.Context(), "attest", "c1", "", "")
+	c, err := n.client().Do(t.Context(), "attest", "c1", "", nil)
 	if err != nil || c.Verdict != api.Proven {
 		t.Errorf("attested %+v, %v", c, err)
 	}
@@ -386,8 +408,8 @@ func TestAnswersAreRecorded(t *testing.T) {
 	n.decide("c1")
 	n.start("c1")
 	n.next("started")
-	c, err := n.client().Do(t.Context(), "freeze", "c1", "", "looks wrong")
-	if err != nil || c.Answer != "freeze" {
+	c, err := n.client().Do(t.Context(), "freeze", "c1", "looks wrong", nil)
+	if err != nil || c.Answer != "frozen" {
 		t.Errorf("%+v, %v", c, err)
 	}
 	e := n.next("freeze")
@@ -397,28 +419,63 @@ func TestAnswersAreRecorded(t *testing.T) {
 	n.mu.Lock()
 	n.actError = errors.New("the freezer is not there")
 	n.mu.Unlock()
-	if _, err = n.client().Do(t.Context(), "kill", "c1", "", ""); err == nil || err.Error() != "the freezer is not there" {
+	if _, err = n.client().Do(t.Context(), "kill", "c1", "", nil); err == nil || err.Error() != "the freezer is not there" {
 		t.Errorf("a kill that failed: %v", err)
 	}
 	if e := n.next("kill"); e.Severity != event.Critical || e.Message != "kill container c1 did not work: the freezer is not there" {
 		t.Errorf("recorded %+v", e)
 	}
-	if _, err = n.client().Do(t.Context(), "kill", "c2", "", ""); err == nil || err.Error() != "the monitor follows no container whose id begins with \"c2\"; `runwardctl containers` lists them" {
+	if _, err = n.client().Do(t.Context(), "kill", "c2", "", nil); err == nil || err.Error() != "the monitor follows no container whose id begins with \"c2\"; `runwardctl containers` lists them" {
 		t.Errorf("of none: %v", err)
 	}
 }
 
-// Policy may answer so often, and then only raises alerts.
-func TestPolicyIsLimited(t *testing.T) {
-	d := &Daemon{Config: Config{Settings: &settings.Monitor{AnswersPerMinute: 3}}}
-	now := time.Unix(1_000_000, 0)
-	for i, want := range []bool{true, true, true, false, false} {
-		if got := d.mayAnswer(now.Add(time.Duration(i) * time.Second)); got != want {
-			t.Errorf("answer %d: %v", i+1, got)
-		}
+// Policy may answer so often, and then only raises alerts. What was done and is
+// undone by others is an alert too.
+func TestPolicyAnswers(t *testing.T) {
+	n := newNode(t)
+	n.settings.AnswersPerMinute = 1
+	n.finds(Attestation{Ready: true, Differences: []api.Difference{{Field: "pids.limit", Got: "no limit", Want: "at most 5", Severity: event.Critical}}})
+	n.terms = &policy.MonitorTerms{OnDifference: "freeze"}
+	n.run()
+	n.decide("c1")
+	n.start("c1")
+	e := n.next("freeze")
+	if e.Who != "policy" || e.Why != "pids.limit: the kernel shows no limit, decided was at most 5" {
+		t.Errorf("recorded %+v", e)
 	}
-	if !d.mayAnswer(now.Add(61 * time.Second)) {
-		t.Error("not after a minute")
+	n.decide("c2")
+	n.start("c2")
+	if e := n.next("answer.limited"); e.Container != "c2" || !strings.HasPrefix(e.Message, "policy asks to freeze it, and nothing is done: policy has given 1 answers on this node within a minute") {
+		t.Errorf("recorded %+v", e)
+	}
+	n.mu.Lock()
+	n.force = ""
+	n.mu.Unlock()
+	if _, err := n.client().Do(t.Context(), "attest", "c1", "", nil); err != nil {
+		t.Fatal(err)
+	}
+	if e := n.next("answer.undone"); e.Got != "nothing" || e.Want != "frozen" {
+		t.Errorf("recorded %+v", e)
+	}
+}
+
+// What an earlier daemon has done is still known.
+func TestAnswersOutliveTheDaemon(t *testing.T) {
+	n := newNode(t)
+	n.run()
+	n.decide("c1")
+	n.start("c1")
+	n.next("started")
+	if _, err := n.client().Do(t.Context(), "freeze", "c1", "", nil); err != nil {
+		t.Fatal(err)
+	}
+	n.stop()
+	n.run()
+	n.next("started")
+	c, err := n.client().Do(t.Context(), "attest", "c1", "", nil)
+	if err != nil || c.Answer != "frozen" {
+		t.Errorf("%+v, %v", c, err)
 	}
 }
 

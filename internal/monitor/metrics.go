@@ -18,6 +18,7 @@ type counts struct {
 	attesting    prometheus.Histogram
 	alerts       *prometheus.CounterVec
 	answers      *prometheus.CounterVec
+	pass         prometheus.Histogram
 }
 
 func (c *counts) init() {
@@ -30,7 +31,10 @@ func (c *counts) init() {
 	})
 	c.alerts = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "runward_alerts_total", Help: "Alerts that were raised, by name and severity."}, []string{"name", "severity"})
 	c.answers = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "runward_answers_total", Help: "Answers, by action, by whom (policy or person) and by result."}, []string{"action", "by", "result"})
-	c.registry.MustRegister(c.followed, c.hooks, c.attestations, c.attesting, c.alerts, c.answers,
+	c.pass = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "runward_sampling_seconds", Help: "What taking samples of all containers took.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
+	})
+	c.registry.MustRegister(c.followed, c.pass, c.hooks, c.attestations, c.attesting, c.alerts, c.answers,
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewGoCollector())
 }
 
@@ -47,8 +51,8 @@ func (d *Daemon) Collect(out chan<- prometheus.Metric) {
 	for k, a := range d.alerts.held {
 		held[[2]string{k.name, a.Severity}]++
 	}
-	due := len(d.schedule)
-	dropped := d.alerts.dropped
+	due, sent := len(d.schedule), d.destinations()
+	dropped, missed := d.alerts.dropped, d.missed
 	d.mu.Unlock()
 	gauge := func(desc *prometheus.Desc, n float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, n, labels...)
@@ -66,10 +70,22 @@ func (d *Daemon) Collect(out chan<- prometheus.Metric) {
 		gauge(descHeld, float64(n), k[0], k[1])
 	}
 	gauge(descDue, float64(due))
+	for i := range sent {
+		s := &sent[i]
+		failing := 0.0
+		if s.Error != "" {
+			failing = 1
+		}
+		gauge(descLag, float64(s.Lag), s.Name)
+		gauge(descFailing, failing, s.Name)
+		count(descSent, s.Sent, s.Name)
+		count(descRefused, s.Refused, s.Name)
+	}
 	count(descDropped, dropped, "alerts")
 	count(descDropped, d.recorder.lost.Load(), "records")
-	readers, missed := d.stream.counts()
-	count(descDropped, missed, "stream")
+	count(descDropped, missed, "watch")
+	readers, unread := d.stream.counts()
+	count(descDropped, unread, "stream")
 	gauge(descReaders, float64(readers))
 	count(descRecorded, d.recorder.written.Load())
 	gauge(descBuild, 1, d.Version, goVersion())
@@ -83,12 +99,16 @@ var (
 	descDropped    = prometheus.NewDesc("runward_dropped_total", "What a bounded queue had no room for, by queue.", []string{"queue"}, nil)
 	descReaders    = prometheus.NewDesc("runward_stream_readers", "Who listens to the stream of events.", nil, nil)
 	descRecorded   = prometheus.NewDesc("runward_records_total", "Events that were added to the chain.", nil, nil)
+	descLag        = prometheus.NewDesc("runward_forward_lag_records", "Records that a destination has not answered for yet.", []string{"destination"}, nil)
+	descFailing    = prometheus.NewDesc("runward_forward_failing", "Whether requests to a destination do not go well, 0 or 1.", []string{"destination"}, nil)
+	descSent       = prometheus.NewDesc("runward_forward_sent_total", "Records that a destination has answered for.", []string{"destination"}, nil)
+	descRefused    = prometheus.NewDesc("runward_forward_refused_total", "Records that a destination refuses; they are kept in a file.", []string{"destination"}, nil)
 	descBuild      = prometheus.NewDesc("runward_build_info", "Always 1; what runs.", []string{"version", "goversion"}, nil)
 )
 
 // Describe lists what Collect gives.
 func (d *Daemon) Describe(out chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{descContainers, descProven, descHeld, descDue, descDropped, descReaders, descRecorded, descBuild} {
+	for _, desc := range []*prometheus.Desc{descContainers, descProven, descHeld, descDue, descDropped, descReaders, descRecorded, descLag, descFailing, descSent, descRefused, descBuild} {
 		out <- desc
 	}
 }

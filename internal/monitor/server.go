@@ -21,6 +21,7 @@ import (
 
 	"github.com/runward/runward/internal/config"
 	"github.com/runward/runward/internal/monitor/api"
+	"github.com/runward/runward/internal/monitor/prove"
 )
 
 // listen opens the socket. One that another daemon listens on is left to it.
@@ -183,6 +184,9 @@ func (d *Daemon) Status() api.Status {
 		Version: d.Version, PID: os.Getpid(), Since: d.began, Containers: map[api.Phase]int{}, Verdicts: map[api.Verdict]int{}, Alerts: map[string]int{},
 		Recorded: d.recorder.written.Load(), Lost: d.recorder.lost.Load(),
 	}
+	for _, f := range d.destinations() {
+		s.Forward = append(s.Forward, api.Destination{Name: f.Name, Address: f.Address, Lag: f.Lag, Sent: f.Sent, Refused: f.Refused, Error: f.Error, Failing: f.Failing})
+	}
 	for _, c := range d.all {
 		s.Containers[c.phase]++
 		if c.phase == api.Running && c.verdict != api.Unknown {
@@ -300,7 +304,8 @@ func (d *Daemon) answer(w http.ResponseWriter, r *http.Request, action string) e
 	if p, ok := r.Context().Value(peerKey{}).(*peer); ok {
 		who = p.String()
 	}
-	if err := d.act(c, action, who, string(why)); err != nil {
+	how := prove.How{Egress: r.URL.Query().Has("egress"), Shared: r.URL.Query().Has("shared")}
+	if err := d.act(c, action, how, who, string(why)); err != nil {
 		return err
 	}
 	d.mu.Lock()

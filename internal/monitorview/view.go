@@ -49,6 +49,13 @@ func Status(p *display.Printer, s *api.Status, now time.Time) error {
 		alerts = []string{p.Paint(display.Green, "none")}
 	}
 	p.Field("alerts", strings.Join(alerts, ", "))
+	for _, f := range s.Forward {
+		text := strconv.FormatUint(f.Sent, 10) + " sent, " + strconv.FormatUint(f.Lag, 10) + " wait"
+		if f.Error != "" {
+			text = p.Paint(display.Red, "failing for "+Age(now.Sub(f.Failing))) + ", " + strconv.FormatUint(f.Lag, 10) + " wait: " + display.Clean(f.Error)
+		}
+		p.Field("to "+display.Clean(f.Name), text)
+	}
 	p.Field("records", strconv.FormatUint(s.Recorded, 10)+" written, "+strconv.FormatUint(s.Lost, 10)+" lost")
 	return p.Err()
 }
@@ -67,7 +74,7 @@ func Containers(p *display.Printer, all []api.Container, now time.Time) error {
 		}
 		phase := string(c.Phase)
 		if c.Answer != "" {
-			phase += ", " + inForce(c.Answer)
+			phase += ", " + display.Clean(c.Answer)
 		}
 		rows = append(rows, display.Row{
 			Cells: []display.Cell{
@@ -94,18 +101,6 @@ func Containers(p *display.Printer, all []api.Container, now time.Time) error {
 	return p.Err()
 }
 
-// inForce is an answer as what holds.
-func inForce(answer string) string {
-	switch answer {
-	case "freeze":
-		return "frozen"
-	case "quarantine":
-		return "cut off"
-	default:
-		return answer
-	}
-}
-
 // Container shows one, with all that is not as decided.
 func Container(p *display.Printer, c *api.Container, now time.Time) error {
 	p.Field("container", display.Clean(c.ID))
@@ -114,7 +109,7 @@ func Container(p *display.Printer, c *api.Container, now time.Time) error {
 	}
 	p.Field("phase", string(c.Phase)+", for "+Age(now.Sub(c.Since))+pidText(c.PID))
 	if c.Answer != "" {
-		p.Field("answer", inForce(c.Answer)+"; `runwardctl release "+display.Clean(Short(c.ID))+"` undoes it")
+		p.Field("in force", display.Clean(c.Answer)+"; `runwardctl release "+display.Clean(Short(c.ID))+"` undoes it")
 	}
 	p.Field("receipt", c.Receipt)
 	verdict := "not attested yet"

@@ -77,6 +77,8 @@ type Node struct {
 	// Custom is why custom rules cannot be evaluated on this node; empty: they
 	// can.
 	Custom string
+	// Hook is why runward's hook cannot be run on this node; empty: it can.
+	Hook string
 	// Complete says that the policies are all that hold, and not only some that
 	// a person names.
 	Complete bool

@@ -46,6 +46,15 @@ func TestCheck(t *testing.T) {
 			[]string{`warning /p/a.toml:5:1: this rule can never pass: no engine writes runward's hooks, which "deny" keeps it from adding; to start nothing without the monitor say required = true`},
 		},
 		{
+			"the monitor, required, and no hook",
+			Node{Now: now, Unselected: "baseline", Complete: true, Hook: "runward's hook /h cannot be used: it is missing"},
+			[]string{base + "[monitor]\nrequired = true\n", "name = \"b\"\nextends = [\"baseline\"]\n[monitor]\nattach = true\n", "name = \"c\"\nextends = [\"baseline\"]\n[monitor]\n"},
+			[]string{
+				"warning /p/a.toml:5:1: runward's hook /h cannot be used: it is missing: every container that the policy selects is refused",
+				"warning /p/b.toml:5:1: runward's hook /h cannot be used: it is missing: no container is joined to the monitor",
+			},
+		},
+		{
 			"some are not selected", complete,
 			[]string{base + "[[select]]\nkind = [\"build\"]\n"},
 			[]string{`note containers that no policy selects are held to the profile "baseline" (policy.unselected in runward.toml)`},

@@ -24,6 +24,7 @@ func (c *checker) alone(p decoded) {
 		}
 	}
 	c.impossible(p)
+	c.monitored(p)
 	own := len(tables(p.doc.Root["exception"])) // those of extended profiles come after
 	for i := range p.Select {
 		c.selector(p, &p.Select[i], []any{"select", i})
@@ -42,6 +43,24 @@ func (c *checker) alone(p decoded) {
 					c.whose(x)+" switches on: it has no effect")
 			}
 		}
+	}
+}
+
+// monitored looks at what a policy says itself of the node's monitor.
+func (c *checker) monitored(p decoded) {
+	table, own := p.doc.Root["monitor"].(map[string]any)
+	if !own || p.Mode == policy.Off {
+		return
+	}
+	if table["action"] == "deny" {
+		c.warn(p, []any{"monitor", "action"}, "this rule can never pass: no engine writes runward's hooks, which \"deny\" keeps it from adding; to start nothing without the monitor say required = true")
+	}
+	switch {
+	case !c.node.Complete || c.node.Hook == "":
+	case table["required"] == true:
+		c.warn(p, []any{"monitor", "required"}, c.node.Hook+": every container that the policy selects is refused")
+	case table["attach"] == true:
+		c.warn(p, []any{"monitor", "attach"}, c.node.Hook+": no container is joined to the monitor")
 	}
 }
 

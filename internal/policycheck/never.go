@@ -36,9 +36,6 @@ var byLists = []string{"image", "command", "hostname", "require_identity"}
 // impossible warns of rules that refuse every container that the policy
 // selects, also one made for them.
 func (c *checker) impossible(p decoded) {
-	if table, own := p.doc.Root["monitor"].(map[string]any); own && table["action"] == "deny" && p.Mode != policy.Off {
-		c.warn(p, []any{"monitor", "action"}, "this rule can never pass: no engine writes runward's hooks, which \"deny\" keeps it from adding; to start nothing without the monitor say required = true")
-	}
 	for _, id := range byLists {
 		table, own := p.doc.Root[id].(map[string]any)
 		setting, on := p.Rules[id]

@@ -6,6 +6,7 @@ import (
 
 	"github.com/runward/runward/internal/config"
 	"github.com/runward/runward/internal/monitor/settings"
+	"github.com/runward/runward/internal/monitor/watch/alert"
 )
 
 // words are the settings of runward.toml that take one of some words.
@@ -59,6 +60,15 @@ func table(v reflect.Value, prefix string) (object, error) {
 
 func field(v reflect.Value, key string) (object, error) {
 	switch kind := v.Kind(); {
+	case kind == reflect.Slice && v.Type().Elem().Kind() == reflect.Struct:
+		items, err := table(reflect.Zero(v.Type().Elem()), key+".")
+		return object{"type": "array", "items": items}, err
+	case v.Type() == reflect.TypeFor[alert.Duration]():
+		return object{"type": "string", "pattern": `^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$`, "default": v.Interface().(alert.Duration).String()}, nil //nolint:forcetypeassert // it is
+	case v.Type() == reflect.TypeFor[alert.Number]():
+		return object{"type": "number", "minimum": 0, "default": v.Float()}, nil
+	case v.Type() == reflect.TypeFor[alert.Severity]():
+		return object{"enum": []alert.Severity{alert.Info, alert.Warning, alert.Critical}, "default": v.String()}, nil
 	case kind == reflect.Struct:
 		return table(v, key+".")
 	case kind == reflect.Int64 && key == "version":
@@ -73,6 +83,8 @@ func field(v reflect.Value, key string) (object, error) {
 		return object{"type": "boolean", "default": v.Bool()}, nil
 	case kind == reflect.Int64:
 		return object{"type": "integer", "minimum": 0, "default": v.Int()}, nil
+	case v.Type() == reflect.TypeFor[[]string]() && v.Len() > 0:
+		return object{"type": "array", "items": object{"type": "string"}, "default": v.Interface()}, nil
 	case v.Type() == reflect.TypeFor[[]string]():
 		return object{"type": "array", "items": object{"type": "string"}}, nil
 	case v.Type() == reflect.TypeFor[map[string]string]():

@@ -75,7 +75,7 @@ func (j *sourceJudge) check(i int) {
 	f := policy.Finding{
 		Pointer: index("/mounts", i),
 		Found:   quote(m.Source) + " mounted at " + quote(m.Destination),
-		Hint:    "use a volume in place of the host's " + quote(m.Source) + ", or ask the administrator to put it on the list host_paths.sources",
+		Hint:    "use a volume in place of the host's " + quote(named(m.Source, source)) + ", or ask the administrator to put it on the list host_paths.sources",
 	}
 	if source.Path != m.Source && source.Err == "" {
 		f.Found += " (it leads to " + quote(source.Path) + ")"
@@ -107,6 +107,14 @@ func (j *sourceJudge) check(i int) {
 		return
 	}
 	j.rewriteOptions(i, source)
+}
+
+// named is how a list has to name a source: where it leads.
+func named(spelled string, source policy.File) string {
+	if source.Err == "" {
+		return source.Path
+	}
+	return spelled
 }
 
 // resolve finds where a source leads, as the runtime will.

@@ -16,6 +16,8 @@ const (
 	floor
 	runward
 	bare // floor with nothing to go on to but a program that only exits
+	quit // that program alone
+	hook // runward-hook
 )
 
 // A target is what performance.md asks of one variant over another.
@@ -45,6 +47,7 @@ const (
 	parallel             // creates, 8 at a time
 	join                 // exec in one that was created before
 	memory               // create with a real runtime that only exits: peak memory
+	told                 // one hook, as the runtime runs it
 )
 
 var (
@@ -56,7 +59,9 @@ var (
 // cases are in the order of performance.md.
 func cases() []testCase {
 	atCreate := []target{{of: "floor + runc", over: "runc"}, {of: "runward", over: "runc", added: 2.5, ratio: 1.08}}
-	atLife := []target{{of: "runward", over: "runc", ratio: 1.20, note: "that is with every hook, and there is none yet"}}
+	atLife := []target{{of: "runward", over: "runc"}, {of: "with hooks", over: "runc", ratio: 1.20}, {of: "with hooks", over: "runward"}}
+	hooked := variant{name: "with hooks", program: runward, node: "5, monitored", verdict: "rewrite"}
+	unheard := variant{name: "no monitor", program: runward, node: "5, monitor away", verdict: "rewrite"}
 	rewritten := variant{name: "runward", program: runward, node: "5 that rewrite", verdict: "rewrite"}
 	builtIn := variant{name: "runward", program: runward, node: "none", verdict: "allow"}
 	return []testCase{
@@ -105,9 +110,17 @@ func cases() []testCase {
 			variants: []variant{plain, {name: "sync none", program: runward, node: "5", verdict: "allow"}, {name: "sync data", program: runward, node: "5, synced", verdict: "allow"}},
 			targets:  []target{{of: "sync none", over: "runc", added: 2.5}, {of: "sync data", over: "sync none"}},
 		},
-		{name: "create start delete, 25 KB config, allowed", config: "25 KB", do: life, variants: []variant{plain, allowed}, targets: atLife},
-		{name: "create start delete, 25 KB config, rewritten", config: "25 KB", do: life, variants: []variant{plain, rewritten}, targets: atLife},
-		{name: "create start delete, small config, allowed", config: "small", do: life, variants: []variant{plain, allowed}, targets: atLife},
+		{
+			name: "create start delete, 25 KB config", config: "25 KB", do: life, variants: []variant{plain, allowed, hooked, unheard},
+			targets: append(atLife, target{of: "no monitor", over: "with hooks"}),
+		},
+		{name: "create start delete, 25 KB config, rewritten", config: "25 KB", do: life, variants: []variant{plain, rewritten}, targets: atLife[:1]},
+		{name: "create start delete, small config", config: "small", do: life, variants: []variant{plain, allowed, hooked}, targets: atLife},
+		{
+			name: "one hook, and the monitor's answer", config: "small", do: told,
+			variants: []variant{{name: "a program that only exits", program: quit}, {name: "createRuntime", program: hook, node: "5, monitored"}, {name: "poststop", program: hook, node: "5, monitored"}},
+			targets:  []target{{of: "createRuntime", over: "a program that only exits"}, {of: "poststop", over: "a program that only exits"}},
+		},
 		{
 			name: "creates 8 at a time, 25 KB config", config: "25 KB", do: parallel, variants: []variant{plain, allowed},
 			targets: []target{{of: "runward", over: "runc", ratio: 0.9}},

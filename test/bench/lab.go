@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +24,7 @@ type lab struct {
 	configs map[string][]byte
 	runc    string // absolute path
 	next    int    // the next container's number
+	monitor *http.Server
 }
 
 func newLab(ctx context.Context) (_ *lab, err error) {
@@ -69,7 +71,7 @@ func newLab(ctx context.Context) (_ *lab, err error) {
 			return nil, err
 		}
 	}
-	return l, nil
+	return l, l.watch()
 }
 
 // tmpfsDir is where a tmpfs is: /run on most machines.
@@ -99,6 +101,10 @@ func (l *lab) argv(p program) (before []string) {
 		return []string{l.path("bin/runward")}
 	case bare:
 		return []string{l.path("floor"), l.path("quit")}
+	case quit:
+		return []string{l.path("quit")}
+	case hook:
+		return []string{l.path("bin/runward-hook")}
 	default:
 		return []string{l.runc}
 	}
@@ -132,7 +138,7 @@ func (l *lab) runward(bin, strip string) error {
 		"--silent", "--no-print-directory", "STRIP=" + strip, "SYSCONFDIR=" + l.etc(), "LOGDIR=" + filepath.Join(l.disk, "log"),
 		"RUNDIR=" + l.path("run"), "LIBDIR=" + filepath.Join(l.disk, "lib"), "LIBEXECDIR=" + libexec,
 	}
-	if err := l.command("make", append(places, "runward", "BINDIR="+l.path(bin))...); err != nil {
+	if err := l.command("make", append(places, "runward", "runward-hook", "BINDIR="+l.path(bin))...); err != nil {
 		return err
 	}
 	return l.command("make", append(places, "runward-rules", "BINDIR="+filepath.Join(libexec, "runward"))...)
@@ -188,6 +194,9 @@ func (l *lab) use(name string) error {
 		return err
 	}
 	l.node = name
+	if err := l.attach(nodes()[name].monitor); err != nil {
+		return err
+	}
 	if err := move(l.path("ledger-"+name), l.ledger()); err != nil {
 		return err
 	}
@@ -206,6 +215,9 @@ func move(from, to string) error {
 // something cannot be deleted, and says so.
 func (l *lab) close() error {
 	var errs []error
+	if l.monitor != nil {
+		errs = append(errs, l.monitor.Close())
+	}
 	if l.tmp != "" {
 		entries, _ := os.ReadDir(l.stateRoot()) // absent: no container was made
 		for _, e := range entries {

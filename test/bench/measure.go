@@ -38,6 +38,8 @@ func (l *lab) measure(c testCase, o options) (result, error) {
 		const batch = 64
 		rounds, warmUp, unit = (o.creates+batch-1)/batch, min(warmUp, 1), "creates/s"
 		once = func(v variant) (float64, error) { return l.createMany(c, v, batch) }
+	case told:
+		once = func(v variant) (float64, error) { return millis(l.tell(v)) }
 	case memory:
 		rounds, warmUp, unit = min(rounds, 20), min(warmUp, 1), "KiB"
 		once = func(v variant) (float64, error) { return l.peak(c, v) }

@@ -18,6 +18,7 @@ type node struct {
 	sync     string // receipts
 	others   int    // containers that live on it, under a quota; 0: no quota
 	custom   int    // custom rules, in the first
+	monitor  string // "": the hook is not installed; "there": it is, and a monitor answers; "away": none does
 	stub     string // in the place of the real runtime: quit only exits, broken cannot be executed
 }
 
@@ -28,6 +29,8 @@ func nodes() map[string]node {
 		"5, synced":            {policies: 5, selects: true, sync: "data"},
 		"5, synced, stub":      {policies: 5, selects: true, sync: "data", stub: "quit"},
 		"5, stub":              {policies: 5, selects: true, stub: "quit"},
+		"5, monitored":         {policies: 5, selects: true, monitor: "there"},
+		"5, monitor away":      {policies: 5, selects: true, monitor: "away"},
 		"5 that rewrite":       {policies: 5, selects: true, tight: true},
 		"1 of others":          {policies: 1},
 		"5 of others":          {policies: 5},
@@ -100,6 +103,9 @@ func (n node) policy(i int) string {
 		capabilities = `"CAP_CHOWN", "CAP_NET_BIND_SERVICE"`
 	}
 	text := fmt.Sprintf(policyText, i, selectors.String(), capabilities)
+	if n.monitor != "" && i == 0 {
+		text += "\n[monitor]\n"
+	}
 	if n.others > 0 && i == 0 {
 		text += quotaText
 	}

@@ -249,7 +249,7 @@ func config(text string) func(*testing.T, *lab.Container) {
 	return func(_ *testing.T, b *lab.Container) { b.WriteSpec([]byte(text)) }
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

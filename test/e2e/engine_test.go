@@ -46,7 +46,7 @@ func verify(t *testing.T, n *lab.Node, code int, args ...string) verified {
 	return v
 }
 
-func read(t *testing.T, path string) string {
+func read(t testing.TB, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -94,8 +94,10 @@ func TestEngineDocker(t *testing.T) {
 	if !v.Engines[0].Interposed || !v.Proven {
 		t.Errorf("interposed: %+v", v)
 	}
-	if ways := v.Engines[0].Ways; len(ways) != 1 || !strings.HasPrefix(ways[0], "docker run --runtime runc") {
-		t.Errorf("ways with BuildKit's runc replaced: %q", ways)
+	ways := v.Engines[0].Ways
+	if replaced := buildkitReplaced(t); replaced && len(ways) != 1 || !strings.HasPrefix(ways[0], "docker run --runtime runc") ||
+		!replaced && (len(ways) != 2 || !strings.HasPrefix(ways[1], "docker build: BuildKit runs runc, and this dockerd lets nothing stand in its place")) {
+		t.Errorf("ways with BuildKit's runc replaced (%v): %q", replaced, ways)
 	}
 	for _, p := range v.Engines[0].Probes {
 		if (p.Receipt == "") != (p.Handler == "runc") || p.Problem != "" {
@@ -142,6 +144,13 @@ func TestEngineDocker(t *testing.T) {
 	}
 }
 
+// buildkitReplaced tells whether the installed dockerd reads from its environment
+// what BuildKit runs: it has the variable's name in it.
+func buildkitReplaced(t *testing.T) bool {
+	t.Helper()
+	return lab.Try(t, "", nil, "grep", "-q", "DOCKER_BUILDKIT_RUNC_COMMAND", lab.Tool(t, "dockerd")).Code == 0
+}
+
 // A dockerd that does not take the file, here since its command line has a
 // default runtime too, gets the old one back.
 func TestEngineDockerRefuses(t *testing.T) {
@@ -158,7 +167,15 @@ func TestEngineDockerRefuses(t *testing.T) {
 	untouched(t, n)
 }
 
-func TestEngineContainerd(t *testing.T) {
+func TestEngineContainerd(t *testing.T) { engineContainerd(t) }
+
+// The same with containerd 1.7, where there is one.
+func TestEngineContainerd17(t *testing.T) {
+	lab.OlderContainerd(t)
+	engineContainerd(t)
+}
+
+func engineContainerd(t *testing.T) {
 	n := lab.NewNode(t)
 	c := lab.PlainContainerd(t)
 	at := []string{"--engine", "containerd", "--config", c.Config}
@@ -305,11 +322,79 @@ func TestReadmeEngines(t *testing.T) {
 	untouched(t, n)
 }
 
-// The node's own containerd, which systemd restarts.
-func TestEngineSystemd(t *testing.T) {
+func needSystemd(t *testing.T) {
+	t.Helper()
 	if _, err := os.Stat("/run/systemd/system"); err != nil {
 		t.Skip("systemd does not run here: ", err)
 	}
+}
+
+// The node's own containerd, which systemd restarts.
+func TestEngineSystemd(t *testing.T) {
+	needSystemd(t)
+	engineSystemd(t)
+}
+
+func TestEngineSystemd17(t *testing.T) {
+	needSystemd(t)
+	lab.OlderContainerd(t)
+	engineSystemd(t)
+}
+
+// A containerd that does not start with the new files gets the old ones back, and
+// starts with them.
+func TestEngineSystemdRollsBack(t *testing.T) {
+	needSystemd(t)
+	n := lab.NewNode(t)
+	c := lab.SystemContainerd(t)
+	before := read(t, c.Config)
+	lab.Unit(t, "containerd.service", "[Service]\nRestart=no\nExecStartPre=/bin/sh -c '! grep -rq runward /etc/containerd'\n")
+	r := n.Runwardctl("engine", "configure", "--engine", "containerd", "--mode", "default", "--restart")
+	if r.Code != 2 || !strings.Contains(r.Stderr, "error: containerd does not come up with the new files: ") || !strings.HasSuffix(r.Stderr, "; they were taken back\n") {
+		t.Errorf("%d %q", r.Code, r.Stderr)
+	}
+	if out := c.TryCtr("version"); out.Code != 0 {
+		t.Errorf("afterwards containerd does not answer: %s", out.Stderr)
+	}
+	if after := read(t, c.Config); after != before {
+		t.Errorf("config.toml is\n%s\nwas\n%s", after, before)
+	}
+	untouched(t, n)
+}
+
+// The node's own dockerd, which systemd runs, and which is told to read its file.
+func TestEngineSystemdDocker(t *testing.T) {
+	needSystemd(t)
+	n := lab.NewNode(t)
+	d := lab.SystemDocker(t, "{ \"runtimes\": { \"crun\": { \"path\": \""+lab.Tool(t, "crun")+"\" } } }\n")
+	before := read(t, d.Config)
+	out := ctl(t, n, "engine", "configure", "--engine", "docker", "--mode", "interpose", "--restart")
+	if !strings.Contains(out, "dockerd was reloaded") {
+		t.Errorf("configure says %q", out)
+	}
+	for _, runtime := range []string{"runward", "crun"} {
+		if r := d.Try("run", "--rm", "--network", "none", "--runtime", runtime, lab.Image, "true"); r.Code != 0 {
+			t.Errorf("%s: %s", runtime, r.Stderr)
+		}
+	}
+	if r := d.Try("run", "--rm", "--network", "none", lab.Image, "true"); r.Code != 0 || len(creates(n)) != 3 {
+		t.Errorf("of three containers %d receipts %s", len(creates(n)), r.Stderr)
+	}
+	if v := verify(t, n, 0, "--engine", "docker"); !v.Engines[0].Interposed || !v.Proven {
+		t.Errorf("interposed: %+v", v)
+	}
+	ctl(t, n, "engine", "unconfigure", "--engine", "docker", "--restart")
+	seen := len(creates(n))
+	if r := d.Try("run", "--rm", "--network", "none", lab.Image, "true"); r.Code != 0 || len(creates(n)) != seen {
+		t.Errorf("afterwards: %d receipts %s", len(creates(n)), r.Stderr)
+	}
+	if after := read(t, d.Config); after != before {
+		t.Errorf("daemon.json is\n%s\nwas\n%s", after, before)
+	}
+	untouched(t, n)
+}
+
+func engineSystemd(t *testing.T) {
 	n := lab.NewNode(t)
 	c := lab.SystemContainerd(t)
 	before := read(t, c.Config)

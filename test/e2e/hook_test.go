@@ -125,7 +125,7 @@ func TestHooksWithoutAMonitor(t *testing.T) {
 func TestHooksMonitorDies(t *testing.T) {
 	n := lab.NewNode(t)
 	n.Hook()
-	n.Policy("10-test.toml", "version = 1\nname = 'test'\nextends = ['baseline']\n[monitor]\nrequired = true\n")
+	n.Policy("10-test.toml", "version = 1\nname = 'test'\nextends = ['baseline']\n[monitor]\nrequired = true\ntimeout = 30\n")
 	m := n.Monitor("")
 	b := lab.Bundle(t, "echo ran > ran; exec sleep 1000", func(s *specs.Spec) { s.Root.Readonly = false })
 	if out := b.Do(n.Runward, "create", "--bundle", b.Dir, b.ID); out.Code != 0 {
@@ -161,11 +161,12 @@ func TestHooksOfOthers(t *testing.T) {
 	must(t, err)
 	t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
 	n.Policy("10-test.toml", "version = 1\nname = 'test'\n[hooks]\nallow = ['"+dir+"/*']\n")
-	n.Policy("20-test.toml", "version = 1\nname = 'other'\n[monitor]\nrequired = true\n")
+	n.Policy("20-test.toml", "version = 1\nname = 'other'\n[monitor]\nrequired = true\ntimeout = 30\n")
 	m := n.Monitor("")
 	b := lab.Bundle(t, "echo ran", func(s *specs.Spec) {
 		s.Hooks = &specs.Hooks{
-			Prestart:      []specs.Hook{scribe(t, dir, "prestart", "")}, //nolint:staticcheck // engines still use it
+			//lint:ignore SA1019 engines still use prestart
+			Prestart:      []specs.Hook{scribe(t, dir, "prestart", "")},
 			CreateRuntime: []specs.Hook{scribe(t, dir, "first", ""), scribe(t, dir, "second", "")},
 			Poststart:     []specs.Hook{scribe(t, dir, "started", "")},
 			Poststop:      []specs.Hook{scribe(t, dir, "fails", "exit 1"), scribe(t, dir, "never", "")},
@@ -209,6 +210,7 @@ func TestHooksUnderContainerd(t *testing.T) {
 	if want := "policy wants no container without the node's monitor, and nothing listens on"; refused.Code == 0 || !strings.Contains(refused.Stderr, want) {
 		t.Errorf("%+v, want %q", refused, want)
 	}
+	n.Policy("10-test.toml", "version = 1\nname = 'test'\nextends = ['baseline']\n[monitor]\nrequired = true\ntimeout = 30\n")
 	m := n.Monitor("")
 	if out := c.Ctr("run", "--rm", "--runc-binary", n.Runward, lab.Image, "one", "echo", "ran"); out != "ran\n" {
 		t.Errorf("%q", out)
@@ -238,6 +240,7 @@ func TestHooksUnderPodman(t *testing.T) {
 		t.Errorf("%+v, want %q", out, want)
 	}
 	must(t, os.Remove(filepath.Join(dir, "written")))
+	n.Policy("20-test.toml", "version = 1\nname = 'other'\n[monitor]\nrequired = true\ntimeout = 30\n")
 	m := n.Monitor("")
 	if out := run("one"); out.Stdout != "ran\n" {
 		t.Errorf("%+v", out)
@@ -263,6 +266,7 @@ func TestHooksUnderDocker(t *testing.T) {
 	if want := "policy wants no container without the node's monitor, and nothing listens on"; refused.Code != 125 && refused.Code != 128 || !strings.Contains(refused.Stderr, want) {
 		t.Errorf("%+v, want %q", refused, want)
 	}
+	n.Policy("10-test.toml", "version = 1\nname = 'test'\nextends = ['baseline']\n[monitor]\nrequired = true\ntimeout = 30\n")
 	m := n.Monitor("")
 	// docker start writes config.json anew, and its prestart hook (libnetwork-setkey) is there again.
 	for _, args := range [][]string{{"run", "--runtime", "runward", "--network", "none", "--name", "one", lab.Image, "echo", "ran"}, {"start", "--attach", "one"}} {

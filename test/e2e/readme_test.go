@@ -89,6 +89,7 @@ func plainer(line string) string {
 		{`^\d+ running: \d+ would be refused, \d+ rewritten, \d+ would`, "N running: N would be refused, N rewritten, N would"},
 		{`\d+ cannot be judged\.$`, "N cannot be judged."},
 		{`^note: \d+ `, "note: N "},
+		{`(docker build: BuildKit runs runc), .*`, "$1"}, // depends on the dockerd
 		{`docker +\d+(\.\d+)+\S*`, "docker VERSION"},
 		{`\s+`, " "},
 	} {

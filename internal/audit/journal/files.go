@@ -3,6 +3,7 @@ package journal
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/runward/runward/internal/audit"
 )
@@ -32,11 +34,7 @@ func Files(path string) (inputs []Input, head *audit.Head, close func(), err err
 		return nil, nil, nil, err
 	}
 	var opened []*source
-	close = func() {
-		for _, s := range opened {
-			s.file.Close() // only read
-		}
-	}
+	close = func() { closeAll(opened) }
 	for _, name := range names {
 		s, err := open(name)
 		if err != nil {
@@ -80,13 +78,115 @@ func rotated(path string) ([]string, error) {
 			names = append(names, filepath.Join(filepath.Dir(path), entry.Name()))
 		}
 	}
-	return names, nil
+	// Who compresses makes the new file before it removes the old one.
+	all := slices.Clone(names)
+	return slices.DeleteFunc(names, func(name string) bool {
+		plain, packed := strings.CutSuffix(name, ".gz")
+		return packed && slices.Contains(all, plain)
+	}), nil
+}
+
+// A File is one file of the chain as it lies on the disk.
+type File struct {
+	Path     string
+	First    audit.Link // its first record; Seq 0 if there is none near the start
+	Bytes    int64      // on the disk
+	Modified time.Time
+}
+
+// List gives the file of records and what rotation left of earlier ones, oldest
+// first, as Files does. It holds little in memory.
+func List(path string) ([]File, error) {
+	names, err := rotated(path)
+	if err != nil {
+		return nil, err
+	}
+	var files []File
+	for _, name := range names {
+		f, err := look(name)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, f)
+	}
+	slices.SortStableFunc(files, func(a, b File) int {
+		return order(a.First.Seq, b.First.Seq, a.Path == path, b.Path == path)
+	})
+	return files, nil
+}
+
+func look(name string) (File, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return File{}, fmt.Errorf("find receipts: %w", err)
+	}
+	file := File{Path: name, Bytes: info.Size(), Modified: info.ModTime()}
+	line, err := FirstLine(name)
+	if err == nil && line != nil {
+		file.First, err = audit.ParseLink(line)
+	}
+	return file, err
+}
+
+// FirstLine gives the first record of a file as it stands there, without its
+// newline; nil if there is none near the start.
+func FirstLine(name string) ([]byte, error) {
+	r, err := OpenFile(name)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	lines := bufio.NewReader(io.LimitReader(r, 2*audit.MaxBytes))
+	for {
+		line, err := lines.ReadBytes('\n')
+		line = bytes.TrimSuffix(line, []byte{'\n'})
+		if _, bad := audit.ParseLink(line); bad == nil {
+			return line, nil
+		}
+		if errors.Is(err, io.EOF) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read receipts %s: %w", name, err)
+		}
+	}
+}
+
+// OpenFile opens one file of the chain, compressed or not, to read its lines.
+func OpenFile(name string) (io.ReadCloser, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("open receipts: %w", err)
+	}
+	r, err := unzipped(bufio.NewReader(f))
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("open receipts %s: %w", name, err)
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{r, f}, nil
+}
+
+// unzipped gives what is in r, which may be compressed.
+func unzipped(r *bufio.Reader) (io.Reader, error) {
+	if magic, err := r.Peek(2); err == nil && magic[0] == 0x1f && magic[1] == 0x8b {
+		return gzip.NewReader(r)
+	}
+	return r, nil
+}
+
+func closeAll(opened []*source) {
+	for _, s := range opened {
+		s.file.Close() // only read
+	}
 }
 
 type source struct {
 	file   *os.File
 	reader *bufio.Reader
-	first  uint64 // number of the first receipt, 0 if there is none near the start
+	first  audit.Link // the first record, Seq 0 if there is none near the start
 }
 
 func open(name string) (*source, error) {
@@ -94,15 +194,12 @@ func open(name string) (*source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open receipts: %w", err)
 	}
-	s := &source{file: f, reader: bufio.NewReaderSize(f, 2*audit.MaxBytes)}
-	if magic, err := s.reader.Peek(2); err == nil && magic[0] == 0x1f && magic[1] == 0x8b {
-		unzip, err := gzip.NewReader(s.reader)
-		if err != nil {
-			f.Close()
-			return nil, fmt.Errorf("open receipts %s: %w", name, err)
-		}
-		s.reader = bufio.NewReaderSize(unzip, 2*audit.MaxBytes)
+	plain, err := unzipped(bufio.NewReader(f))
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("open receipts %s: %w", name, err)
 	}
+	s := &source{file: f, reader: bufio.NewReaderSize(plain, 2*audit.MaxBytes)}
 	start, err := s.reader.Peek(2 * audit.MaxBytes)
 	if err != nil && !errors.Is(err, io.EOF) {
 		f.Close()
@@ -110,29 +207,25 @@ func open(name string) (*source, error) {
 	}
 	for line := range bytes.Lines(start) {
 		if l, err := audit.ParseLink(bytes.TrimSuffix(line, []byte{'\n'})); err == nil {
-			s.first = l.Seq
+			s.first = l
 			break
 		}
 	}
 	return s, nil
 }
 
-// compare sorts by the first receipt. A file without any is put last if it is
-// the current one, else first.
 func (s *source) compare(other *source, current string) int {
-	a, b := s.first, other.first
-	if a == 0 && s.file.Name() == current {
-		return 1
-	}
-	if b == 0 && other.file.Name() == current {
-		return -1
-	}
+	return order(s.first.Seq, other.first.Seq, s.file.Name() == current, other.file.Name() == current)
+}
+
+// order sorts files by their first records. A file without any is put last if
+// it is the current one, else first.
+func order(a, b uint64, aCurrent, bCurrent bool) int {
 	switch {
-	case a < b:
-		return -1
-	case a > b:
+	case a == 0 && aCurrent:
 		return 1
-	default:
-		return 0
+	case b == 0 && bCurrent:
+		return -1
 	}
+	return cmp.Compare(a, b)
 }

@@ -6,11 +6,7 @@ import "slices"
 // their order. There is no head to hold their end to. The caller closes.
 func Named(names []string) (inputs []Input, close func(), err error) {
 	var opened []*source
-	close = func() {
-		for _, s := range opened {
-			s.file.Close() // only read
-		}
-	}
+	close = func() { closeAll(opened) }
 	for _, name := range names {
 		s, err := open(name)
 		if err != nil {

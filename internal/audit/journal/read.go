@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+	"time"
 
 	"github.com/runward/runward/internal/audit"
 	"github.com/runward/runward/internal/audit/event"
@@ -41,6 +42,14 @@ func (r Record) Seq() uint64 {
 		return r.Event.Seq
 	}
 	return r.Receipt.Seq
+}
+
+// Time is when it was made.
+func (r Record) Time() time.Time {
+	if r.Event != nil {
+		return r.Event.Time
+	}
+	return r.Receipt.Time
 }
 
 // Any is the receipt or the event, whichever it is.

@@ -9,7 +9,9 @@
 //	POST /v1/containers/ID/freeze          Container; also quarantine, release and kill; the body says why
 //	GET  /metrics                          for Prometheus
 //
-// Where two engines use one id, ?root= says of which state directory. What is
+// Where two engines use one id, ?root= says of which state directory. ?egress
+// lets one that is quarantined answer who connects to it; ?shared cuts off those
+// that share its network namespace too. What is
 // refused has another status than 200 and a line that says why.
 package api
 
@@ -68,6 +70,35 @@ type Container struct {
 	Differences []Difference `json:"differences,omitempty"`
 	Unproven    string       `json:"unproven,omitempty"`
 	Answer      string       `json:"answer,omitempty"`
+	Usage       *Usage       `json:"usage,omitempty"`
+}
+
+// A Destination is where records are sent to.
+type Destination struct {
+	Name    string    `json:"name"`
+	Address string    `json:"address"`
+	Lag     uint64    `json:"lag"` // records that were not answered for yet
+	Sent    uint64    `json:"sent"`
+	Refused uint64    `json:"refused"`
+	Error   string    `json:"error,omitempty"`
+	Failing time.Time `json:"failing,omitzero"` // since when
+}
+
+// A Usage is what a container uses, by the last sample.
+type Usage struct {
+	Time           time.Time `json:"time"`
+	CPU            float64   `json:"cpu"`                     // processors in use
+	CPULimit       float64   `json:"cpu_limit,omitempty"`     // processors; 0: none
+	Throttled      float64   `json:"cpu_throttled,omitempty"` // percent of its periods
+	Memory         uint64    `json:"memory"`                  // bytes, inactive page cache left out
+	MemoryLimit    uint64    `json:"memory_limit,omitempty"`
+	MemoryPressure float64   `json:"memory_pressure,omitempty"` // percent of the last minute in which some task waited for memory
+	Pids           uint64    `json:"pids"`
+	PidsLimit      uint64    `json:"pids_limit,omitempty"`
+	Received       float64   `json:"received"` // bytes a second, as all below
+	Sent           float64   `json:"sent"`
+	Read           float64   `json:"read"`
+	Written        float64   `json:"written"`
 }
 
 // An Alert is something about a container, or the node, that is not as it
@@ -86,6 +117,7 @@ type Alert struct {
 	First     time.Time         `json:"first"`
 	Last      time.Time         `json:"last"`
 	Count     int               `json:"count"`
+	Until     time.Time         `json:"until,omitzero"` // of what has no end of its own: how long it is shown
 }
 
 // Status is what the daemon says of itself.
@@ -98,4 +130,5 @@ type Status struct {
 	Alerts     map[string]int  `json:"alerts"`   // by severity
 	Recorded   uint64          `json:"recorded"`
 	Lost       uint64          `json:"lost"` // records that could not be written
+	Forward    []Destination   `json:"forward,omitempty"`
 }

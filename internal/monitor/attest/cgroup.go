@@ -167,3 +167,13 @@ func atoi(text string) int {
 	}
 	return n
 }
+
+// Groups are the directories of the container's cgroup in the freezer of cgroup
+// v1 and in cgroup v2; "" where it has none there.
+func (n *Node) Groups(o *Observed, want *Expected) (freezer, unified string) {
+	if n.v1("freezer") {
+		freezer, _ = n.place(&o.Init, want, "freezer")
+	}
+	unified, _ = n.place(&o.Init, want, "")
+	return freezer, unified
+}

@@ -46,11 +46,12 @@ type mountView struct {
 
 // differ names a place. What the container was allowed to do itself is told,
 // and nothing more: it may have been the container.
-func (v *mountView) differ(field, at, got, want string, severity Severity) {
+func (v *mountView) differ(field, at, got, want string) {
 	if v.named[at] {
 		return
 	}
 	v.named[at] = true
+	severity := Critical
 	if v.want.Admin {
 		severity = Info
 	}
@@ -61,11 +62,11 @@ func (v *mountView) root() {
 	m := v.tree.root
 	switch {
 	case m == nil:
-		v.differ("rootfs", "/", "nothing is mounted", "the root file system", Critical)
+		v.differ("rootfs", "/", "nothing is mounted", "the root file system")
 	case v.want.RootReadOnly && m.Flags&readOnly == 0:
-		v.differ("rootfs", "/", "writable", "read-only", Critical)
+		v.differ("rootfs", "/", "writable", "read-only")
 	case m.Shared && !v.want.SharedRoot:
-		v.differ("rootfs", "/", "mounts in it are seen elsewhere", "mounts in it stay in it", Critical)
+		v.differ("rootfs", "/", "mounts in it are seen elsewhere", "mounts in it stay in it")
 	}
 }
 
@@ -97,9 +98,9 @@ func (v *mountView) masked(at string) {
 	switch {
 	case !exists || v.unwalked(at):
 	case m == nil:
-		v.differ("masked:"+at, at, "open", "masked", Critical)
+		v.differ("masked:"+at, at, "open", "masked")
 	case m.Flags&readOnly == 0 && path.Base(m.Root) != "null":
-		v.differ("masked:"+at, at, "under "+m.FS+" that can be written", "masked", Critical)
+		v.differ("masked:"+at, at, "under "+m.FS+" that can be written", "masked")
 	}
 }
 
@@ -112,7 +113,7 @@ func (v *mountView) readOnly(at string) {
 		}
 	}
 	if exists && m != nil && !v.unwalked(at) && m.Flags&readOnly == 0 {
-		v.differ("readonly:"+at, at, "writable", "read-only", Critical)
+		v.differ("readonly:"+at, at, "writable", "read-only")
 	}
 }
 
@@ -123,7 +124,7 @@ func (v *mountView) mount(want *WantMount) {
 		return
 	}
 	if m == nil {
-		v.differ(field, want.Point, "not mounted", "mounted", Critical)
+		v.differ(field, want.Point, "not mounted", "mounted")
 		return
 	}
 	flags := want.Flags
@@ -132,10 +133,10 @@ func (v *mountView) mount(want *WantMount) {
 		v.controllers(want)
 	}
 	if missing := flags &^ m.Flags; missing != 0 {
-		v.differ(field, m.Point, "without "+missing.String(), "with "+want.Flags.String(), Critical)
+		v.differ(field, m.Point, "without "+missing.String(), "with "+want.Flags.String())
 	}
 	if m.Shared && !want.Shared {
-		v.differ(field, m.Point, "mounts in it are seen elsewhere", "mounts in it stay in it", Critical)
+		v.differ(field, m.Point, "mounts in it are seen elsewhere", "mounts in it stay in it")
 	}
 }
 
@@ -147,7 +148,7 @@ func (v *mountView) controllers(want *WantMount) {
 			continue
 		}
 		if missing := want.Flags &^ m.Flags; missing != 0 {
-			v.differ("mounts:"+m.Point, m.Point, "without "+missing.String(), "with "+want.Flags.String(), Critical)
+			v.differ("mounts:"+m.Point, m.Point, "without "+missing.String(), "with "+want.Flags.String())
 		}
 	}
 }
@@ -181,16 +182,16 @@ func (v *mountView) since() {
 		was, known := before[m.key()]
 		switch {
 		case !known && !v.propagated(m):
-			v.differ("mount_added:"+m.Point, m.Point, m.FS+" "+m.Root+" of "+m.Device+" is mounted", "nothing that was not there at the start", Critical)
+			v.differ("mount_added:"+m.Point, m.Point, m.FS+" "+m.Root+" of "+m.Device+" is mounted", "nothing that was not there at the start")
 		case known && was.Flags&^m.Flags != 0:
-			v.differ("mounts:"+m.Point, m.Point, "without "+(was.Flags&^m.Flags).String(), "with "+was.Flags.String()+", as at the start", Critical)
+			v.differ("mounts:"+m.Point, m.Point, "without "+(was.Flags&^m.Flags).String(), "with "+was.Flags.String()+", as at the start")
 		case known && m.Shared && !was.Shared:
-			v.differ("mounts:"+m.Point, m.Point, "mounts in it are seen elsewhere", "mounts in it stay in it, as at the start", Critical)
+			v.differ("mounts:"+m.Point, m.Point, "mounts in it are seen elsewhere", "mounts in it stay in it, as at the start")
 		}
 	}
 	for i := range v.base.Mounts {
 		if m := &v.base.Mounts[i]; !now[m.key()] && !v.propagated(m) {
-			v.differ("mounts:"+m.Point, m.Point, "not mounted any more", "mounted, as at the start", Critical)
+			v.differ("mounts:"+m.Point, m.Point, "not mounted any more", "mounted, as at the start")
 		}
 	}
 }

@@ -178,8 +178,14 @@ func (r *Resources) throttle(kind string, list []specs.LinuxThrottleDevice) {
 // larger takes over what is more than it was, or was not given.
 func (r *Resources) larger(o Resources) {
 	for _, pair := range [...][2]**int64{
-		{&r.Memory, &o.Memory}, {&r.Swap1, &o.Swap1}, {&r.Swap2, &o.Swap2}, {&r.High, &o.High},
-		{&r.Shares, &o.Shares}, {&r.RealTime, &o.RealTime}, {&r.Pids, &o.Pids}, {&r.IOWeight, &o.IOWeight},
+		{&r.Memory, &o.Memory},
+		{&r.Swap1, &o.Swap1},
+		{&r.Swap2, &o.Swap2},
+		{&r.High, &o.High},
+		{&r.Shares, &o.Shares},
+		{&r.RealTime, &o.RealTime},
+		{&r.Pids, &o.Pids},
+		{&r.IOWeight, &o.IOWeight},
 	} {
 		if b := *pair[1]; b != nil && (*pair[0] == nil || more(*b, **pair[0])) {
 			*pair[0] = b
@@ -269,8 +275,14 @@ type device struct {
 var ownDevices = [...]device{
 	{"c", -1, -1, "m"},
 	{"b", -1, -1, "m"},
-	{"c", 1, 3, "rwm"}, {"c", 1, 5, "rwm"}, {"c", 1, 7, "rwm"}, {"c", 1, 8, "rwm"}, {"c", 1, 9, "rwm"},
-	{"c", 5, 0, "rwm"}, {"c", 5, 1, "rwm"}, {"c", 5, 2, "rwm"},
+	{"c", 1, 3, "rwm"},
+	{"c", 1, 5, "rwm"},
+	{"c", 1, 7, "rwm"},
+	{"c", 1, 8, "rwm"},
+	{"c", 1, 9, "rwm"},
+	{"c", 5, 0, "rwm"},
+	{"c", 5, 1, "rwm"},
+	{"c", 5, 2, "rwm"},
 	{"c", 136, -1, "rwm"},
 	{"c", 10, 200, "rwm"},
 }

@@ -144,8 +144,10 @@ func (l *Limits) blkio1(dir string) {
 	}
 	l.Throttle = map[string]int64{}
 	for _, t := range [...][2]string{
-		{"blkio.throttle.read_bps_device", "rbps"}, {"blkio.throttle.write_bps_device", "wbps"},
-		{"blkio.throttle.read_iops_device", "riops"}, {"blkio.throttle.write_iops_device", "wiops"},
+		{"blkio.throttle.read_bps_device", "rbps"},
+		{"blkio.throttle.write_bps_device", "wbps"},
+		{"blkio.throttle.read_iops_device", "riops"},
+		{"blkio.throttle.write_iops_device", "wiops"},
 	} {
 		for line := range strings.Lines(l.text(dir, t[0])) {
 			disk, value, _ := strings.Cut(strings.TrimSpace(line), " ")

@@ -92,11 +92,11 @@ func (c *Client) Alerts(ctx context.Context) (all []api.Alert, err error) {
 }
 
 // Do has something done to a container: attest, freeze, quarantine, release or
-// kill.
-func (c *Client) Do(ctx context.Context, action, id, root, why string) (v api.Container, err error) {
+// kill. Options are as of package api.
+func (c *Client) Do(ctx context.Context, action, id, why string, options url.Values) (v api.Container, err error) {
 	path := "/v1/containers/" + url.PathEscape(id) + "/" + action
-	if root != "" {
-		path += "?root=" + url.QueryEscape(root)
+	if len(options) > 0 {
+		path += "?" + options.Encode()
 	}
 	return v, c.ask(ctx, http.MethodPost, path, why, &v)
 }

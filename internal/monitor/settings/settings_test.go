@@ -8,10 +8,10 @@ import (
 
 func TestParse(t *testing.T) {
 	m, err := Parse("runward.toml", []byte("version = 1\n[monitor]\nviewers = ['@staff']\nattest_every = '90s'\nmetrics = '[::1]:9569'\nlifecycle = false\nanswers_per_minute = 0\n"))
-	if err != nil || m.Every() != 90*time.Second || m.Lifecycle || m.AnswersPerMinute != 0 || m.Viewers[0] != "@staff" {
+	if err != nil || m.Attest() != 90*time.Second || m.Lifecycle || m.AnswersPerMinute != 0 || m.Viewers[0] != "@staff" {
 		t.Errorf("%+v, %v", m, err)
 	}
-	if m, err := Parse("runward.toml", []byte("version = 1\n")); err != nil || m.Every() != 5*time.Minute || !m.Lifecycle {
+	if m, err := Parse("runward.toml", []byte("version = 1\n")); err != nil || m.Attest() != 5*time.Minute || !m.Lifecycle {
 		t.Errorf("without a table: %+v, %v", m, err)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/runward/runward/internal/config"
 	"github.com/runward/runward/internal/customrule"
 	monitor "github.com/runward/runward/internal/monitor/settings"
+	"github.com/runward/runward/internal/monitor/watch/threshold"
 	"github.com/runward/runward/policy"
 	"github.com/runward/runward/policy/rules"
 )
@@ -63,13 +64,21 @@ func settings(b *bytes.Buffer) {
 	b.WriteString("# The node's settings\n\n`runward.toml` in `" + filepath.Dir(config.File()) + "`; every key may be left out.\n\n| key | default | meaning |\n| --- | --- | --- |\n")
 	rows(b, "", reflect.ValueOf(*config.Default()))
 	rows(b, "monitor.", reflect.ValueOf(*monitor.Default()))
-	b.WriteString("\n")
+	b.WriteString("\nEach of `monitor.thresholds` that is a table has `above` (too high when over it; 0: not watched), `clear` (well again below it; by default 9/10 of above), `for` (how long, before it is said) and `severity` (info, warning or critical).\n\n")
 }
 
 func rows(b *bytes.Buffer, prefix string, v reflect.Value) {
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
 		key := prefix + f.Tag.Get("toml")
+		if bound, ok := v.Field(i).Interface().(threshold.Bound); ok {
+			fmt.Fprintf(b, "| `%s` | %s | %s |\n", key, boundText(&bound), cell(f.Tag.Get("doc")))
+			continue
+		}
+		if f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct {
+			rows(b, key+"[].", reflect.Zero(f.Type.Elem()))
+			continue
+		}
 		if f.Type.Kind() == reflect.Struct {
 			rows(b, key+".", v.Field(i))
 			continue
@@ -80,6 +89,14 @@ func rows(b *bytes.Buffer, prefix string, v reflect.Value) {
 		}
 		fmt.Fprintf(b, "| `%s` | %s | %s |\n", key, value, cell(f.Tag.Get("doc")))
 	}
+}
+
+// boundText is a bound's default, as TOML.
+func boundText(b *threshold.Bound) string {
+	if b.Above == 0 {
+		return "off; `for = \"" + b.For.String() + "\"`"
+	}
+	return fmt.Sprintf("`above = %v`, `clear = %v`, `for = \"%s\"`, `%s`", b.Above, b.Clear, b.For, b.Severity)
 }
 
 func language(b *bytes.Buffer) {

@@ -41,6 +41,17 @@ func Containerd(t testing.TB, runtime string) *Daemon {
 	return startContainerd(t, "", Handler, shimOfRunc(Handler, runtime))
 }
 
+// SystemdHandler is the handler beside Handler in ContainerdDrivers.
+const SystemdHandler = "runward-systemd"
+
+// ContainerdDrivers is Containerd with another handler, SystemdHandler, which lets
+// systemd make the cgroups.
+func ContainerdDrivers(t testing.TB, runtime string) *Daemon {
+	t.Helper()
+	return startContainerd(t, "", Handler, shimOfRunc(Handler, runtime)+
+		"[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes."+SystemdHandler+"]\n"+shimOfRunc(SystemdHandler, runtime)+"  SystemdCgroup = true\n")
+}
+
 // PlainContainerd is Containerd with no handler but its own runc.
 func PlainContainerd(t testing.TB) *Daemon {
 	t.Helper()
@@ -104,7 +115,7 @@ state = %q
   conf_dir = %q
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.%s]
 `, filepath.Join(d.dir, "root"), filepath.Join(d.dir, "state"), d.Socket, d.Socket+".ttrpc",
-		filepath.Join(d.dir, "opt"), pause, handler, filepath.Join(d.dir, "cni"), handler)
+		filepath.Join(d.dir, "opt"), Pause, handler, filepath.Join(d.dir, "cni"), handler)
 }
 
 func (d *Daemon) start() {
@@ -129,7 +140,7 @@ func (d *Daemon) start() {
 	ended := make(chan error, 1)
 	go func() { ended <- command.Wait() }()
 	d.process, d.ended = command.Process, ended
-	answers(d.t, "containerd", d.Log, 30*time.Second, ended, func() bool { return d.try("version").Code == 0 })
+	answers(d.t, "containerd", d.Log, 2*time.Minute, ended, func() bool { return d.try("version").Code == 0 })
 }
 
 // Restart ends the daemon, and not what it runs, and starts it again.
@@ -164,7 +175,7 @@ func (d *Daemon) stop() {
 	}
 	d.end()
 	d.killShims()
-	d.unmount()
+	unmountBelow(d.t, d.dir)
 	removeCgroup(d.t, d.Namespace)
 	// Fixed in containerd 1.6. What is shared, /run/containerd/{runc,s,fifo}, stays: another test may
 	// be about to use it.
@@ -205,16 +216,17 @@ func (d *Daemon) killShims() {
 	}
 }
 
-// unmount takes away what containers that died badly left mounted below our directory.
-func (d *Daemon) unmount() {
+// unmountBelow takes away what containers that died badly, and engines that ended,
+// left mounted below a test's directory.
+func unmountBelow(t testing.TB, dir string) {
 	mounts, err := os.ReadFile("/proc/self/mounts")
 	if err != nil {
-		d.t.Fatal(err)
+		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(mounts)) {
-		if target := strings.Fields(line)[1]; strings.HasPrefix(target, d.dir+"/") {
+		if target := strings.Fields(line)[1]; strings.HasPrefix(target, dir+"/") {
 			if err := syscall.Unmount(target, syscall.MNT_DETACH); err != nil && !errors.Is(err, syscall.EINVAL) {
-				d.t.Errorf("unmount %s: %v", target, err)
+				t.Errorf("unmount %s: %v", target, err)
 			}
 		}
 	}
@@ -253,11 +265,73 @@ func (d *Daemon) Task(id string) string {
 func SystemContainerd(t testing.TB) *Daemon {
 	t.Helper()
 	d := &Daemon{Socket: "/run/containerd/containerd.sock", Namespace: Name(), Config: "/etc/containerd/config.toml", t: t, dir: Dir(t)}
+	if strings.HasPrefix(d.try("--version").want(t, "ctr --version"), "ctr github.com/containerd/containerd 1.") {
+		replace(t, d.Config, "version = 2\nroot = '"+d.dir+"/root'\n[plugins.'io.containerd.grpc.v1.cri']\n  sandbox_image = '"+Pause+"'\n")
+	}
 	Try(t, "", nil, Tool(t, "systemctl"), "start", "containerd.service").want(t, "systemctl start containerd")
 	t.Cleanup(func() {
 		Try(t, "", nil, Tool(t, "systemctl"), "stop", "containerd.service").want(t, "systemctl stop containerd")
 	})
 	Try(t, "", nil, Tool(t, "ctr"), "--namespace", "k8s.io", "images", "import", ImageArchive(t, filepath.Join(d.dir, "images"))).
 		want(t, "ctr images import")
+	return d
+}
+
+// OlderContainerd is containerd 1.7, which test/vm/build puts beside the newer
+// one, in that one's place for the rest of the test.
+func OlderContainerd(t testing.TB) {
+	t.Helper()
+	const older = "/opt/containerd-1.7/usr/bin"
+	if _, err := os.Stat(older); err != nil {
+		t.Skip("there is no other containerd: ", err)
+	}
+	for _, name := range []string{"containerd", "ctr", "containerd-shim-runc-v2"} {
+		place := Tool(t, name)
+		Try(t, "", nil, Tool(t, "mount"), "--bind", filepath.Join(older, name), place).want(t, "mount", place)
+		t.Cleanup(func() { Try(t, "", nil, Tool(t, "umount"), "--lazy", place).want(t, "umount", place) })
+	}
+}
+
+// replace gives a file of the node's another text for the rest of the test; no
+// file is there before where there was none.
+func replace(t testing.TB, path, text string) {
+	t.Helper()
+	before, err := os.ReadFile(path)
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if before == nil {
+			if err := os.Remove(path); err != nil {
+				t.Error(err)
+			}
+			return
+		}
+		write(t, path, before, 0o644)
+	})
+	write(t, path, []byte(text), 0o644)
+}
+
+// Unit adds to a unit of systemd's for the rest of the test.
+func Unit(t testing.TB, unit, text string) {
+	t.Helper()
+	reload := func() { Try(t, "", nil, Tool(t, "systemctl"), "daemon-reload").want(t, "systemctl daemon-reload") }
+	t.Cleanup(reload) // after the file went
+	replace(t, "/run/systemd/system/"+unit+".d/lab.conf", text)
+	reload()
+}
+
+// SystemDocker is the node's own dockerd, started by systemd with a daemon.json,
+// with the lab's images loaded.
+func SystemDocker(t testing.TB, daemon string) *Engine {
+	t.Helper()
+	d := &Engine{t: t, dir: Dir(t), socket: "/var/run/docker.sock", Config: "/etc/docker/daemon.json"}
+	replace(t, d.Config, daemon)
+	Try(t, "", nil, Tool(t, "systemctl"), "start", "docker.service").want(t, "systemctl start docker")
+	t.Cleanup(func() {
+		Try(t, "", nil, Tool(t, "systemctl"), "stop", "docker.socket", "docker.service").want(t, "systemctl stop docker")
+		Try(t, "", nil, Tool(t, "systemctl"), "start", "docker.socket").want(t, "systemctl start docker.socket")
+	})
+	d.Try("load", "--quiet", "--input", ImageArchive(t, filepath.Join(d.dir, "images"))).want(t, "docker load")
 	return d
 }

@@ -30,7 +30,7 @@ func (d *Daemon) pod(request map[string]any, flags ...string) Result {
 	client := d.PodClient()
 	file := filepath.Join(d.dir, Name()+".json")
 	write(d.t, file, encode(d.t, request), 0o600)
-	return Try(d.t, "", nil, client, append(append([]string{"-socket", d.Socket, "-handler", Handler}, flags...), file)...)
+	return Try(d.t, "", nil, client, append(append([]string{"-socket", d.Socket, "-handler", Handler, "-timeout", commandLimit.String()}, flags...), file)...)
 }
 
 // PodClient builds test/cri and returns the program's path.

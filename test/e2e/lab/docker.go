@@ -24,7 +24,14 @@ type Engine struct {
 // images.
 func Docker(t testing.TB, runtime string) *Engine {
 	t.Helper()
-	return startDocker(t, "{}", "--add-runtime", "runward="+runtime)
+	return DockerDriver(t, runtime, Cgroupfs)
+}
+
+// DockerDriver is Docker with a cgroup driver, and more options; one DOCKER_X=Y
+// goes into its environment.
+func DockerDriver(t testing.TB, runtime, driver string, options ...string) *Engine {
+	t.Helper()
+	return startDocker(t, "{}", driver, append([]string{"--add-runtime", "runward=" + runtime}, options...)...)
 }
 
 // PlainDocker is Docker with the runtimes of its daemon.json alone, which has
@@ -32,10 +39,10 @@ func Docker(t testing.TB, runtime string) *Engine {
 // its environment.
 func PlainDocker(t testing.TB, members string, options ...string) *Engine {
 	t.Helper()
-	return startDocker(t, "{\n    \"hosts\": [\"unix://DIR/docker.sock\"],\n    \"pidfile\": \"DIR/pid\""+members+"\n}\n", options...)
+	return startDocker(t, "{\n    \"hosts\": [\"unix://DIR/docker.sock\"],\n    \"pidfile\": \"DIR/pid\""+members+"\n}\n", Cgroupfs, options...)
 }
 
-func startDocker(t testing.TB, daemon string, options ...string) *Engine {
+func startDocker(t testing.TB, daemon, driver string, options ...string) *Engine {
 	t.Helper()
 	d := &Engine{t: t, dir: Dir(t), group: Name()}
 	d.socket = filepath.Join(d.dir, "docker.sock")
@@ -48,7 +55,7 @@ func startDocker(t testing.TB, daemon string, options ...string) *Engine {
 	}
 	command := exec.Command(Tool(t, "dockerd"), "--config-file", config,
 		"--data-root", filepath.Join(d.dir, "data"), "--exec-root", filepath.Join(d.dir, "exec"),
-		"--iptables=false", "--bridge=none", "--cgroup-parent", "/"+d.group, "--exec-opt", "native.cgroupdriver=cgroupfs")
+		"--iptables=false", "--bridge=none", "--cgroup-parent", Parent(driver, d.group), "--exec-opt", "native.cgroupdriver="+driver)
 	for _, option := range options {
 		if strings.HasPrefix(option, "--") || !strings.HasPrefix(option, "DOCKER_") {
 			command.Args = append(command.Args, option)
@@ -78,9 +85,10 @@ func startDocker(t testing.TB, daemon string, options ...string) *Engine {
 		}
 		<-ended
 		_ = log.Close()
+		unmountBelow(t, d.dir) // a network namespace of BuildKit's
 		removeCgroup(t, d.group)
 	})
-	answers(t, "dockerd", log.Name(), time.Minute, ended, func() bool { return d.Try("version").Code == 0 })
+	answers(t, "dockerd", log.Name(), 3*time.Minute, ended, func() bool { return d.Try("version").Code == 0 })
 	d.Try("load", "--quiet", "--input", ImageArchive(t, filepath.Join(d.dir, "images"))).want(t, "docker load")
 	return d
 }
@@ -96,4 +104,23 @@ func (d *Engine) TryRun(args ...string) Result {
 func (d *Engine) Try(args ...string) Result {
 	d.t.Helper()
 	return Try(d.t, "", []string{"DOCKER_CONFIG=" + d.dir}, Tool(d.t, "docker"), append([]string{"--host", "unix://" + d.socket}, args...)...)
+}
+
+// Build is `docker build` of one step, by BuildKit or by the builder before it,
+// without a network unless options say another one. The client is the
+// distribution's, as old as the engine: with newer ones BuildKit is a program of
+// its own.
+func (d *Engine) Build(buildkit bool, step string, options ...string) Result {
+	d.t.Helper()
+	dir := Dir(d.t)
+	write(d.t, filepath.Join(dir, "Dockerfile"), []byte("FROM "+Image+"\nRUN "+step+"\n"), 0o644)
+	client, env := "/usr/bin/docker", "DOCKER_BUILDKIT=0"
+	if _, err := os.Stat(client); err != nil {
+		client = Tool(d.t, "docker")
+	}
+	args := []string{"--host", "unix://" + d.socket, "build", "--no-cache", "--network", "none"}
+	if buildkit {
+		args, env = append(args, "--progress", "plain"), "DOCKER_BUILDKIT=1"
+	}
+	return Try(d.t, dir, []string{env, "DOCKER_CONFIG=" + d.dir}, client, append(append(args, options...), ".")...)
 }

@@ -14,7 +14,7 @@ import (
 // The images in the archive that ImageArchive makes: a shell, and what holds a pod's namespaces.
 const (
 	Image = "localhost/busybox:latest"
-	pause = "localhost/pause:latest"
+	Pause = "localhost/pause:latest"
 )
 
 // ImageArchive writes the images, as `docker save` would, to a file that every engine can load, and
@@ -35,7 +35,7 @@ func ImageArchive(t testing.TB, dir string) string {
 	sleeping := imageConfig(t, digest, map[string]any{"Env": path, "Entrypoint": []string{"sleep", "2147483647"}})
 	manifest := encode(t, []map[string]any{
 		{"Config": "busybox.json", "RepoTags": []string{Image}, "Layers": []string{"layer.tar"}},
-		{"Config": "pause.json", "RepoTags": []string{pause}, "Layers": []string{"layer.tar"}},
+		{"Config": "pause.json", "RepoTags": []string{Pause}, "Layers": []string{"layer.tar"}},
 	})
 	var archive bytes.Buffer
 	w := tar.NewWriter(&archive)

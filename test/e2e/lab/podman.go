@@ -15,20 +15,30 @@ type Store struct {
 	t       testing.TB
 	dir     string
 	runtime string
+	driver  string
 	group   string // the cgroup around its containers
 }
 
 // Podman prepares a podman that runs its containers with runtime, and loads the lab's images.
 func Podman(t testing.TB, runtime string) *Store {
 	t.Helper()
-	p := &Store{t: t, dir: Dir(t), runtime: runtime, group: Name()}
+	return PodmanDriver(t, runtime, Cgroupfs)
+}
+
+// PodmanDriver is Podman with a cgroup driver.
+func PodmanDriver(t testing.TB, runtime, driver string) *Store {
+	t.Helper()
+	// Not below /tmp, which a policy refuses: a pod's containers mount a file system of its first one's.
+	p := &Store{t: t, dir: dirBelow(t, "/srv"), runtime: runtime, driver: driver, group: Name()}
 	// The lock file in shared memory would be the machine's own podman's.
 	// It stands for all of the distribution's file, so it repeats podman's capabilities from there.
 	write(t, filepath.Join(p.dir, "containers.conf"), []byte(`[engine]
 lock_type = "file"
 events_logger = "none"
-cgroup_manager = "cgroupfs"
+cgroup_manager = "`+driver+`"
 [containers]
+cgroups = "no-conmon"
+default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
 default_capabilities = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "NET_BIND_SERVICE", "SETFCAP", "SETGID",
 	"SETPCAP", "SETUID", "SYS_CHROOT"]
 `), 0o600)
@@ -87,7 +97,12 @@ func (p *Store) Command(args ...string) *exec.Cmd {
 
 // RunOptions is what `podman run` and create need here, before their own options.
 func (p *Store) RunOptions() []string {
-	return []string{"--network", "none", "--cgroup-parent", "/" + p.group, "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096"}
+	return []string{"--network", "none", "--cgroup-parent", Parent(p.driver, p.group), "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096"}
+}
+
+// PodOptions is what `podman pod create` needs here.
+func (p *Store) PodOptions() []string {
+	return []string{"--network", "none", "--cgroup-parent", Parent(p.driver, p.group)}
 }
 
 // A NodePodman is a podman that reads its configuration where every podman does,

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -26,9 +25,7 @@ type Runwardd struct {
 func (n *Node) Runwardd() *Runwardd {
 	n.t.Helper()
 	if _, err := os.Stat(n.path("bin/runwardd")); err != nil {
-		n.make("runwardd", "runward-hook")
-		must(n.t, os.MkdirAll(filepath.Dir(n.RulesProgram()), 0o755))
-		must(n.t, os.Rename(n.path("bin/runward-hook"), filepath.Join(filepath.Dir(n.RulesProgram()), "runward-hook")))
+		n.make("runwardd")
 	}
 	m := &Runwardd{Log: n.path("runwardd.log"), node: n, t: n.t}
 	m.Start()
