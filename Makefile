@@ -22,7 +22,7 @@ paths  := -X $(conf).SysConfDir=$(SYSCONFDIR) -X $(conf).RunDir=$(RUNDIR) -X $(c
 	-X $(conf).StateDir=$(STATEDIR) -X $(conf).BinDir=$(PREFIX)/bin -X $(conf).LibDir=$(LIBDIR) -X $(conf).LibExecDir=$(LIBEXECDIR) -X $(conf).Version=$(VERSION)
 gobuild = CGO_ENABLED=0 $(GO) build -trimpath
 
-.PHONY: all build runward runward-rules runward-hook runwardd runwardctl containerd-shim-runward-v2 runward-installer test unit oracle cases chart evidence lint generate verify fuzz bench e2e compare vm matrix demo install image setup help clean
+.PHONY: all build runward runward-rules runward-hook runwardd runwardctl containerd-shim-runward-v2 runward-installer test unit oracle cases chart evidence monitoring load lint generate verify fuzz bench e2e compare vm matrix demo install image setup help clean
 .DEFAULT_GOAL := build
 
 all: build
@@ -79,6 +79,12 @@ chart: ## the Helm chart, rendered by Helm's engine and read with Kubernetes' ow
 
 evidence: ## what leaves the node, against rsyslog, the OpenTelemetry collector's receiver and the schema of OCSF
 	$(GO) -C test/evidence test ./...
+
+monitoring: ## the rules for Prometheus, tried with promtool
+	test/monitoring/run
+
+load: ## what runwardd costs with 500 containers and 50 starts a second (root, two minutes)
+	test/load/run
 
 e2e: build ## the tests on real runc, containerd and podman (root)
 	test/e2e/run
