@@ -179,7 +179,7 @@ func TestLoad(t *testing.T) {
 		id := "c" + strconv.Itoa(i)
 		all.Go(func() {
 			p := n.start(id)
-			time.Sleep(lives)
+			<-time.After(lives)
 			n.end(id, p)
 		})
 		if i == total/2 { // what it knows is in the kernel and the ledger
@@ -187,7 +187,7 @@ func TestLoad(t *testing.T) {
 			used, peak, killed = now.cpu-before.cpu, now.peak, true
 			restart.Go(func() {
 				m.Kill()
-				time.Sleep(time.Second)
+				<-time.After(time.Second)
 				m.Start()
 			})
 		}

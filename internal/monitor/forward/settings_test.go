@@ -59,11 +59,11 @@ headers_file = "/etc/runward/otel.headers"
 func TestParseRefuses(t *testing.T) {
 	const hook = "type = \"webhook\"\naddress = \"https://h\"\n"
 	for text, want := range map[string]string{
-		"monitor.forward = 1":                                                             "1:9: forward: want tables [[monitor.forward]]",
-		hook:                                                                              "1:11: name: want small letters, digits and -, found \"\"",
-		"name = \"../x\"\n" + hook:                                                        `2:1: name: want small letters, digits and -, found "../x"`,
-		"name = \"x\"\ntype = \"mail\"":                                                   `3:1: type: want syslog, otlp or webhook, found "mail"`,
-		"nam = \"x\"\n" + hook:                                                            `2:1: unknown key "nam"; did you mean "name"?`,
+		"monitor.forward = 1":           "1:9: forward: want tables [[monitor.forward]]",
+		hook:                            "1:11: name: want small letters, digits and -, found \"\"",
+		"name = \"../x\"\n" + hook:      `2:1: name: want small letters, digits and -, found "../x"`,
+		"name = \"x\"\ntype = \"mail\"": `3:1: type: want syslog, otlp or webhook, found "mail"`,
+		"nam = \"x\"\n" + hook:          `2:1: unknown key "nam"; did you mean "name"?`,
 		"name = \"x\"\nkinds = [\"all\"]\n" + hook:                                        `3:1: kinds: want receipt, alert, lifecycle, answer, found "all"`,
 		"name = \"x\"\nformat = \"xml\"\n" + hook:                                         `3:1: format: want, of a webhook, json, ndjson, ocsf, found "xml"`,
 		"name = \"x\"\nbatch = 0\n" + hook:                                                "3:1: batch: want 1 to 10000, found 0",
