@@ -8,11 +8,14 @@ package main
 import (
 	"fmt"
 	"os"
+	"runtime"
 
 	"github.com/runward/runward/internal/containerdshim"
+	"github.com/runward/runward/internal/stamp"
 )
 
 func main() {
+	runtime.KeepAlive(stamp.Mark) // in the file, for runwardctl version
 	if err := containerdshim.Main(os.Args, os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %s\n", containerdshim.Name, err)
 		os.Exit(1)

@@ -5,14 +5,17 @@ package main
 
 import (
 	"os"
+	"runtime"
 	"slices"
 	"syscall"
 
 	"github.com/runward/runward/hooks"
 	"github.com/runward/runward/hooks/notify"
+	"github.com/runward/runward/internal/stamp"
 )
 
 func main() {
+	runtime.KeepAlive(stamp.Mark) // in the file, for runwardctl version
 	call, err := hooks.Parse(os.Args)
 	if err == nil {
 		err = notify.Tell(call, 0)

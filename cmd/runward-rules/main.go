@@ -6,12 +6,15 @@ package main
 
 import (
 	"os"
+	"runtime"
 
 	"github.com/runward/runward/internal/customrule"
 	"github.com/runward/runward/internal/inherit"
+	"github.com/runward/runward/internal/stamp"
 	"github.com/runward/runward/shim"
 )
 
 func main() {
+	runtime.KeepAlive(stamp.Mark) // in the file, for runwardctl version
 	os.Exit(shim.Main(shim.Start{Args: os.Args, Env: inherit.Environment(), Ignored: inherit.Ignored, DeathSignal: inherit.DeathSignal}, customrule.Compile))
 }

@@ -34,7 +34,7 @@ through it and what does not, and takes everything back.`,
   runwardctl engine unconfigure --restart`,
 	}
 	group(cmd)
-	cmd.AddCommand(a.engineConfigure(), a.engineStatus(), a.engineUnconfigure(), a.engineVerify())
+	cmd.AddCommand(a.engineConfigure(), a.engineStatus(), a.engineUnconfigure(), a.engineUnused(), a.engineVerify())
 	return cmd
 }
 

@@ -25,6 +25,8 @@ type versionInfo struct {
 	Shim     string   `json:"shim,omitempty"`    // containerd's, for io.containerd.runward.v2, and what it is built on
 	Runtime  string   `json:"runtime,omitempty"` // the real one that runward executes
 	Problem  string   `json:"problem,omitempty"` // why there is none
+
+	Components []component `json:"components"`
 }
 
 func (a *app) version() *cobra.Command {
@@ -45,7 +47,7 @@ func versions() *versionInfo {
 		Version: config.Version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
 		Config: config.File(), Policies: config.PolicyDirs(), Profiles: config.ProfileDirs(),
 		Receipts: cfg.Audit.Receipts, Ledger: config.LedgerDir(),
-		Shim: shim(beside("containerd-shim-runward-v2")),
+		Shim: shim(beside("containerd-shim-runward-v2")), Components: components(),
 	}
 	path, err := realruntime.Find(cfg, "runward", wrapper())
 	if err == nil {
@@ -88,6 +90,12 @@ func (v *versionInfo) text(p *display.Printer) error {
 		p.Field("shim", v.Shim)
 	}
 	p.Field("runtime", v.Runtime)
+	for _, c := range v.Components {
+		if c.Version != config.Version {
+			p.Line()
+			p.Line(p.Paint(display.Yellow, "note"), ": ", display.Clean(c.Path), " is of version ", display.Clean(c.Version), ": install all programs of one version")
+		}
+	}
 	if v.Problem != "" {
 		p.Line()
 		p.Line(p.Paint(display.Red, "problem"), ": ", display.Clean(v.Problem))

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"time"
 
@@ -27,13 +28,17 @@ import (
 	"github.com/runward/runward/internal/monitor/attest"
 	"github.com/runward/runward/internal/monitor/prove"
 	"github.com/runward/runward/internal/monitor/settings"
+	"github.com/runward/runward/internal/stamp"
 )
 
 // exitConfiguration is for settings that must be corrected first: systemd's
 // EXIT_CONFIG, so that the unit can leave it at that.
 const exitConfiguration = 78
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() {
+	runtime.KeepAlive(stamp.Mark) // in the file, for runwardctl version
+	os.Exit(run(os.Args[1:]))
+}
 
 func run(args []string) int {
 	code := 0

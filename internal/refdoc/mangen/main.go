@@ -1,5 +1,5 @@
-// Command mangen writes the man pages runward(8), runward.toml(5) and
-// runward-policy(5); those of runwardctl come from its commands.
+// Command mangen writes the man pages runward(8), runwardd(8), runward.toml(5),
+// runward-policy(5) and the shim's; those of runwardctl come from its commands.
 package main
 
 import (
@@ -29,6 +29,10 @@ import (
 var (
 	//go:embed runward.8.md
 	runward string
+	//go:embed runwardd.8.md
+	runwardd string
+	//go:embed containerd-shim-runward-v2.8.md
+	shim string
 	//go:embed runward.toml.5.md
 	runwardTOML string
 	//go:embed runward-policy.5.md
@@ -82,7 +86,10 @@ func pages() (map[string][]byte, error) {
 		pairs = append(pairs, place, text)
 	}
 	files := map[string][]byte{}
-	for name, frame := range map[string]string{"runward.8": runward, "runward.toml.5": runwardTOML, "runward-policy.5": runwardPolicy} {
+	for name, frame := range map[string]string{
+		"runward.8": runward, "runwardd.8": runwardd, "containerd-shim-runward-v2.8": shim,
+		"runward.toml.5": runwardTOML, "runward-policy.5": runwardPolicy,
+	} {
 		files[name] = md2man.Render([]byte(strings.NewReplacer(pairs...).Replace(frame)))
 	}
 	return files, nil
