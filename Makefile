@@ -36,7 +36,7 @@ pie = $(if $(PIE),CGO_ENABLED=1 $(GO) build -trimpath -buildmode=pie -tags osuse
 comma := ,
 pieflags = $(if $(PIE),-linkmode=external -extldflags "-static-pie -Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now")
 
-.PHONY: all build runward runward-rules runward-hook runwardd runwardctl containerd-shim-runward-v2 runward-installer test unit oracle cases chart evidence lint generate verify fuzz bench e2e compare vm matrix demo install dist packages packages-test release image setup help clean
+.PHONY: all build runward runward-rules runward-hook runwardd runwardctl containerd-shim-runward-v2 runward-installer test unit oracle cases chart evidence monitoring load lint generate verify fuzz bench e2e compare vm matrix demo install dist packages packages-test release image setup help clean
 .DEFAULT_GOAL := build
 
 all: build
@@ -93,6 +93,12 @@ chart: ## the Helm chart, rendered by Helm's engine and read with Kubernetes' ow
 
 evidence: ## what leaves the node, against rsyslog, the OpenTelemetry collector's receiver and the schema of OCSF
 	$(GO) -C test/evidence test ./...
+
+monitoring: ## the rules for Prometheus, tried with promtool
+	test/monitoring/run
+
+load: ## what runwardd costs with 500 containers and 50 starts a second (root, two minutes)
+	test/load/run
 
 e2e: build ## the tests on real runc, containerd and podman (root)
 	test/e2e/run

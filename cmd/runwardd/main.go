@@ -142,6 +142,13 @@ func serve(log *logrus.Logger) (code int, err error) {
 		Chain: chain, Positions: filepath.Join(config.StateDir, "forward"), Node: node,
 		Answer:  prover.Answer,
 		InForce: prover.InForce,
+		Left: func(living []ledger.File) []*ledger.Entry {
+			gone, err := prover.Left(living)
+			if err != nil {
+				log.WithError(err).Warn("what was kept of containers cannot be read")
+			}
+			return gone
+		},
 		Forget: func(entry *ledger.Entry) {
 			if err := prover.Forget(entry); err != nil {
 				log.WithError(err).Warn("what was kept of a container is left behind")

@@ -55,6 +55,9 @@ type Config struct {
 	Record func(*event.Event) error
 	// Attest compares the process of a container with the decision.
 	Attest func(entry *ledger.Entry, pid int, start uint64) Attestation
+	// Left returns the containers of which Attest kept something, and the ledger
+	// has nothing any more.
+	Left func(living []ledger.File) []*ledger.Entry
 	// Forget drops what Attest keeps of a container that is gone.
 	Forget func(entry *ledger.Entry)
 	// Answer does something to a container, verified: freeze, kill, quarantine or
@@ -144,6 +147,7 @@ func (d *Daemon) Run(ctx context.Context, ready func()) error {
 	}
 	defer watch.close()
 	d.readLedger() // after the watch: nothing comes in between
+	d.left()
 	if err := d.listen(); err != nil {
 		stop(err)
 		return err
@@ -168,6 +172,21 @@ func (d *Daemon) Run(ctx context.Context, ready func()) error {
 		return err
 	}
 	return nil
+}
+
+// left records the end of containers that ended while there was no daemon.
+func (d *Daemon) left() {
+	files, err := ledger.Files(d.Ledger)
+	if err != nil || !d.Settings.Lifecycle {
+		return // what cannot be read may be any of them
+	}
+	for _, entry := range d.Left(files) {
+		c := &container{key: key{entry.Root, entry.ID}, entry: entry}
+		e := d.about(c)
+		e.Kind, e.Name, e.Severity = event.Lifecycle, "stopped", event.Info
+		e.Message = "container " + c.id + " stopped while the monitor was away"
+		d.recorder.put(e)
+	}
 }
 
 func (d *Daemon) tick(ctx context.Context) error {

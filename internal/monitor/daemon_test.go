@@ -41,6 +41,7 @@ type node struct {
 	acted    []string
 	actError error
 	force    string // what is in force
+	left     []*ledger.Entry
 	terms    *policy.MonitorTerms
 
 	events chan event.Event
@@ -84,6 +85,11 @@ func (n *node) config() Config {
 			defer n.mu.Unlock()
 			n.asked <- e.ID
 			return n.found
+		},
+		Left: func([]ledger.File) []*ledger.Entry {
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			return n.left
 		},
 		Forget: func(*ledger.Entry) {},
 		Answer: func(action string, _ prove.How, e *ledger.Entry, _ int, _ uint64) (string, error) {
@@ -252,6 +258,15 @@ func TestNothingIsLostByARestart(t *testing.T) {
 		if c.Phase != api.Running || c.Verdict != api.Proven {
 			t.Errorf("%s is %s and %s", c.ID, c.Phase, c.Verdict)
 		}
+	}
+}
+
+func TestEndsWhileAwayAreRecorded(t *testing.T) {
+	n := newNode(t)
+	n.left = []*ledger.Entry{{ID: "c9", Root: n.root(), Receipt: "R-c9"}}
+	n.run()
+	if e := n.next("stopped"); e.Container != "c9" || e.Receipt != "R-c9" || e.Message != "container c9 stopped while the monitor was away" {
+		t.Errorf("recorded %+v", e)
 	}
 }
 

@@ -31,8 +31,14 @@ func Top(p *display.Printer, all []api.Container) error {
 		rows = append(rows, row)
 	}
 	p.Table([]display.Column{
-		{Title: "CONTAINER", Fit: display.Cut}, {Title: "CPUS", Right: true}, {Title: "OF LIMIT", Drop: 2}, {Title: "MEMORY", Right: true}, {Title: "OF LIMIT", Drop: 3},
-		{Title: "PIDS", Right: true}, {Title: "NET IN/OUT", Right: true}, {Title: "DISK R/W", Right: true, Drop: 1},
+		{Title: "CONTAINER", Fit: display.Cut},
+		{Title: "CPUS", Right: true},
+		{Title: "OF LIMIT", Drop: 2},
+		{Title: "MEMORY", Right: true},
+		{Title: "OF LIMIT", Drop: 3},
+		{Title: "PIDS", Right: true},
+		{Title: "NET IN/OUT", Right: true},
+		{Title: "DISK R/W", Right: true, Drop: 1},
 	}, rows)
 	return p.Err()
 }

@@ -58,6 +58,13 @@ type loader struct {
 	anyOwner bool // for what is only looked at: files need not be root's
 	digest   []byte
 	trail    *trail // nil: nobody asks
+	listed   []listing
+}
+
+// A listing is a directory as it was before it was read.
+type listing struct {
+	dir  string
+	info fs.FileInfo
 }
 
 // Load reads the node's policies. Every file must decode, and it and all
@@ -67,7 +74,32 @@ func Load(src Sources, rules []policy.Rule) (policy.Set, error) {
 	return newLoader(src, rules).load()
 }
 
+// load reads the set, anew where its directories were changed meanwhile: half of
+// what was there and half of what is may be less than either.
 func (l *loader) load() (policy.Set, error) {
+	for range 5 {
+		set, err := l.once()
+		moved := l.moved()
+		if moved == "" {
+			return set, err
+		}
+		*l = loader{Sources: l.Sources, rules: l.rules, profiles: map[string]*policy.Policy{}, dirs: owner.Dirs{}, anyOwner: l.anyOwner, trail: l.trail.anew()}
+	}
+	return policy.Set{}, errors.New("the policy directories change while they are read; try again when they do not")
+}
+
+// moved names a directory that is not as it was listed; empty: all are.
+func (l *loader) moved() string {
+	for _, was := range l.listed {
+		now, err := os.Stat(was.dir)
+		if err != nil || !os.SameFile(was.info, now) || !was.info.ModTime().Equal(now.ModTime()) {
+			return was.dir
+		}
+	}
+	return ""
+}
+
+func (l *loader) once() (policy.Set, error) {
 	files, err := l.find()
 	if err != nil {
 		return policy.Set{}, err
@@ -172,7 +204,11 @@ func (l *loader) list(dir string) ([]fs.DirEntry, error) {
 	if err == nil {
 		defer f.Close()
 		l.trail.list(dir, f)
-		entries, err = f.ReadDir(-1)
+		var info fs.FileInfo
+		if info, err = f.Stat(); err == nil {
+			l.listed = append(l.listed, listing{dir, info})
+			entries, err = f.ReadDir(-1)
+		}
 	}
 	if err != nil {
 		return nil, errors.New("policy directory " + dir + " cannot be read: " + owner.Reason(err))

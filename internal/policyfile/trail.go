@@ -305,3 +305,11 @@ func (r *reader) stillNothing(flags int) bool {
 	}
 	return !r.bad
 }
+
+// anew is a trail of another reading.
+func (t *trail) anew() *trail {
+	if t == nil {
+		return nil
+	}
+	return &trail{began: time.Now()}
+}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
+
 	"github.com/runward/runward/test/e2e/lab"
 )
 
@@ -91,6 +93,8 @@ func plainer(line string) string {
 		{`^note: \d+ `, "note: N "},
 		{`(docker build: BuildKit runs runc), .*`, "$1"}, // depends on the dockerd
 		{`docker +\d+(\.\d+)+\S*`, "docker VERSION"},
+		{`\b\d\d:\d\d:\d\d\.\d\d\d\b`, "CLOCK"},
+		{`\b\d+s\b`, "SECONDS"},
 		{`\s+`, " "},
 	} {
 		line = regexp.MustCompile(r.what).ReplaceAllString(line, r.with)
@@ -169,5 +173,30 @@ func TestReadmeRollOut(t *testing.T) {
 	}
 	if !enforced {
 		t.Error("README does not say how to enforce")
+	}
+}
+
+// README's tour of the monitor, command by command.
+func TestReadmeMonitor(t *testing.T) {
+	n := lab.NewNode(t)
+	most := int64(4096)
+	b := lab.Bundle(t, "sleep 1000", func(s *specs.Spec) { s.Linux.Resources.Pids = &specs.LinuxPids{Limit: &most} })
+	b.ID = "web"
+	do(t, b, n.Runward, "create", "--bundle", b.Dir, b.ID)
+	do(t, b, n.Runward, "start", b.ID)
+	env := []string{"PATH=" + filepath.Dir(n.Ctl) + ":" + os.Getenv("PATH")}
+	var m *lab.Runwardd
+	for _, s := range readme(t, "The monitor") {
+		t.Log("$ " + s.command)
+		if strings.HasPrefix(s.command, "systemctl") {
+			m = n.Runwardd()
+			m.Until(b.ID, "proven", proven)
+			continue
+		}
+		pids := filepath.Join(groupDir(t, m.Containers()[b.ID].PID, "pids"), "pids.max")
+		r := lab.Try(t, b.Dir, env, "bash", "-c", strings.ReplaceAll(s.command, "/sys/fs/cgroup/pids/web/pids.max", pids))
+		got := strings.Split(strings.TrimSuffix(r.Stdout+r.Stderr, "\n"), "\n")
+		t.Log("\n" + strings.Join(got, "\n"))
+		s.printed(t, got)
 	}
 }

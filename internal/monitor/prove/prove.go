@@ -43,9 +43,9 @@ type proof struct {
 	asking time.Time // since when its own program was to be running
 }
 
-// kept is a baseline on the disk.
+// kept is a container on the disk.
 type kept struct {
-	Receipt  string           `json:"receipt"` // of which container: ids come back
+	Entry    *ledger.Entry    `json:"entry"` // as of when it was kept
 	Baseline *attest.Baseline `json:"baseline"`
 }
 
@@ -153,22 +153,29 @@ func (p *Prover) Forget(entry *ledger.Entry) error {
 	return err
 }
 
-// Sweep drops what is kept of containers of which the ledger has nothing.
-func (p *Prover) Sweep(living []ledger.File) error {
-	there := map[string]bool{}
+// Left drops what is kept of containers that are no longer among those of the
+// ledger, and returns them: they ended while nobody looked.
+func (p *Prover) Left(living []ledger.File) (gone []*ledger.Entry, errs error) {
+	receipts := map[string]bool{}
 	for _, f := range living {
-		there[filepath.Base(p.path(f.Entry))] = true
+		receipts[f.Entry.Receipt] = true
 	}
 	files, err := os.ReadDir(p.dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, f := range files {
-		if !there[f.Name()] {
-			err = errors.Join(err, os.Remove(filepath.Join(p.dir, f.Name())))
+		path := filepath.Join(p.dir, f.Name())
+		k, err := readKept(path)
+		if err == nil && receipts[k.Entry.Receipt] {
+			continue
 		}
+		if err == nil {
+			gone = append(gone, k.Entry)
+		}
+		errs = errors.Join(errs, os.Remove(path)) // also one that cannot be read: it is made anew
 	}
-	return err
+	return gone, errs
 }
 
 // around reads what is the same for all containers, if that is old.
@@ -200,19 +207,30 @@ func (p *Prover) path(entry *ledger.Entry) string {
 
 // read returns the baseline that an earlier daemon kept; nil: there is none.
 func (p *Prover) read(entry *ledger.Entry) *attest.Baseline {
-	text, err := owner.Read(p.path(entry), 16<<20)
-	if err != nil {
-		return nil
-	}
-	var k kept
-	if json.Unmarshal(text, &k) != nil || k.Receipt != entry.Receipt {
+	k, err := readKept(p.path(entry))
+	if err != nil || k.Entry.Receipt != entry.Receipt { // ids come back
 		return nil
 	}
 	return k.Baseline
 }
 
+func readKept(path string) (*kept, error) {
+	text, err := owner.Read(path, 16<<20)
+	if err != nil {
+		return nil, err
+	}
+	k := new(kept)
+	if err := json.Unmarshal(text, k); err != nil {
+		return nil, err
+	}
+	if k.Entry == nil {
+		return nil, errors.New("it is about no container")
+	}
+	return k, nil
+}
+
 func (p *Prover) keep(entry *ledger.Entry, b *attest.Baseline) error {
-	text, err := json.Marshal(kept{entry.Receipt, b})
+	text, err := json.Marshal(kept{entry, b})
 	if err != nil {
 		return err
 	}

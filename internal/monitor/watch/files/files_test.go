@@ -192,6 +192,10 @@ func TestRescan(t *testing.T) {
 	if !strings.HasSuffix(alerts[0].Message, ", without an event of the kernel's: it was found by looking again") {
 		t.Error(alerts[0].Message)
 	}
+	p.put("a.toml", "2")
+	alerts, err = p.Tick(time.Now().Add(12 * time.Minute))
+	p.must(err)
+	p.want("the same again, by nobody", p.words(alerts), "")
 	p.put("a.toml", "3")
 	p.lost.Store(true)
 	alerts, err = p.Tick(time.Now().Add(6 * time.Minute))

@@ -52,16 +52,16 @@ func (l *Learner) judge(c *container, w *model, id string, m mean, now time.Time
 	return []alert.Alert{a}
 }
 
-// grows tells of memory whose floor rises all the time, to where it never was.
+// grows tells of memory whose floor rises all the time, to where no container
+// of the workload was before this one.
 func (l *Learner) grows(c *container, w *model, id string, value float64, now time.Time) []alert.Alert {
 	perBlock := int64(l.settings.Growth/l.settings.Window) / growthBlocks
 	if perBlock == 0 || !c.floor.add(value, perBlock) {
 		return nil
 	}
 	known := w.bound(&l.settings, kind{sample.MemoryWorkingSet, false}, now)
-	high := w.Metrics[sample.MemoryWorkingSet.String()]
 	over := 0.0
-	if known.Confident && c.floor.rises() && value > high.quantile(0.95, unitOf(sample.MemoryWorkingSet)) {
+	if known.Confident && c.floor.rises() && value > c.usual*width {
 		over = 1
 	}
 	since := c.leak.Over

@@ -29,6 +29,7 @@ type container struct {
 	windows  int64 // of those that a lasting mean is of
 	longer   [sample.Metrics]float64
 	tracks   map[kind]*track
+	usual    float64 // the 99th percentile of memory in use when it began; 0: not known
 	floor    growth
 	leak     alert.State
 }
@@ -56,6 +57,9 @@ func (l *Learner) begin(workload string, slot int64) *container {
 	c := &container{workload: workload, slot: slot, tracks: map[kind]*track{}}
 	for _, k := range l.kinds {
 		c.tracks[k] = &track{}
+	}
+	if w := l.models[workload]; w != nil && w.confident(&l.settings) {
+		c.usual = w.bound(&l.settings, kind{sample.MemoryWorkingSet, false}, time.Unix(0, 0)).Q99
 	}
 	return c
 }

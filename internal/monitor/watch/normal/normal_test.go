@@ -286,3 +286,74 @@ func TestCheck(t *testing.T) {
 		}
 	}
 }
+
+// What other containers of the workload do is not learned either while one alerts.
+func TestFreezeOfAll(t *testing.T) {
+	r := newRun(t, simple())
+	r.send(800, 1e6)
+	other := func(windows int) {
+		for range windows {
+			var m sample.Measures
+			m.Set(sample.NetworkSent, 1.1e6)
+			r.l.Step(r.now, "w", "other", &m, 0)
+			r.send(1, 1e8)
+		}
+	}
+	other(10)
+	r.want("803 normal.network_sent raised")
+	before := r.l.models["w"].Metrics["network_sent"].Total
+	other(50)
+	if now := r.l.models["w"].Metrics["network_sent"].Total; now != before {
+		t.Errorf("%g windows were learned meanwhile", now-before)
+	}
+}
+
+// grown tells whether memory with these floors, in MiB, is a leak.
+func grown(floors ...float64) bool {
+	var g growth
+	for _, f := range floors {
+		g.add(f*(1<<20), 1)
+	}
+	return g.rises()
+}
+
+func TestGrowth(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		floors []float64
+		want   bool
+	}{
+		{"a leak", []float64{100, 110, 120, 130, 140, 150, 160, 170, 180, 190, 200, 210}, true},
+		{"a leak with noise", []float64{100, 112, 118, 131, 129, 150, 163, 170, 178, 191, 205, 210}, true},
+		{"a cache that fills up", []float64{100, 130, 155, 175, 190, 200, 207, 211, 214, 216, 217, 218}, false},
+		{"a saw", []float64{100, 140, 180, 100, 140, 180, 100, 140, 180, 100, 140, 180}, false},
+		{"a step", []float64{100, 100, 100, 100, 100, 100, 200, 200, 200, 200, 200, 200}, false},
+		{"little", []float64{100, 101, 102, 103, 104, 105, 106, 107, 108, 109, 110, 111}, false},
+		{"little of little", []float64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, false},
+		{"not long enough", []float64{100, 110, 120, 130, 140, 150, 160, 170, 180, 190, 200}, false},
+	} {
+		if got := grown(c.floors...); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+// A workload whose every container grows for a while, and then stays, is not
+// told of once that is known.
+func TestGrowthToTheUsual(t *testing.T) {
+	settings := quick()
+	l := New(settings)
+	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	for n := range 4 {
+		id := fmt.Sprint("c", n)
+		for window := range 200 {
+			var m sample.Measures
+			m.Set(sample.MemoryWorkingSet, float64(min(window, 30))*(10<<20))
+			for _, a := range l.Step(now, "w", id, &m, 0) {
+				t.Errorf("container %d, window %d: %s", n, window, a.Message)
+			}
+			now = now.Add(time.Duration(settings.Window))
+		}
+		l.Gone(now, id)
+	}
+}

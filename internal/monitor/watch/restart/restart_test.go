@@ -58,6 +58,14 @@ func TestNoLoop(t *testing.T) {
 		}
 		l.Stopped(&settings, minute(float64(i)*7+6), "job", id, "exit code 0")
 	}
+	settings.Short = alert.Duration(30 * time.Second)
+	for i := range 40 {
+		id := fmt.Sprint("minute", i)
+		if told := l.Started(&settings, minute(float64(i)), "minutes", id); len(told) != 0 {
+			t.Errorf("a job of a minute where short is less: %v", told)
+		}
+		l.Stopped(&settings, minute(float64(i)+0.9), "minutes", id, "exit code 0")
+	}
 	settings.Above = 0
 	for i := range 40 {
 		id := fmt.Sprint(i)
