@@ -156,12 +156,12 @@ func (d *Daemon) Run(ctx context.Context, ready func()) error {
 	part(func(ctx context.Context) error { return d.exits.run(ctx, d.ended) })
 	part(d.serve)
 	part(d.tick)
-	part(d.watch)
-	part(d.watchFiles)
+	part(d.again("samples", "containers are not watched", d.watch))
+	part(d.again("files", "changes to the node's files are not seen", d.watchFiles))
 	part(d.takeCensus)
 	part(d.rotate)
 	if len(d.Settings.Forward) > 0 {
-		part(d.send)
+		part(d.again("forward", "no records are sent", d.send))
 	}
 	for range workers {
 		part(d.work)
@@ -186,6 +186,33 @@ func (d *Daemon) left() {
 		e.Kind, e.Name, e.Severity = event.Lifecycle, "stopped", event.Info
 		e.Message = "container " + c.id + " stopped while the monitor was away"
 		d.recorder.put(e)
+	}
+}
+
+// retry is how long after a part has failed it is tried again.
+const retry = time.Minute
+
+// again runs a part without which the others go on, anew where it fails, and
+// raises an alert for as long as it does.
+func (d *Daemon) again(name, without string, run func(context.Context) error) func(context.Context) error {
+	k := alertKey{name: "monitor." + name}
+	return func(ctx context.Context) error {
+		for {
+			err := run(ctx)
+			if err == nil || ctx.Err() != nil {
+				return nil
+			}
+			d.Log.WithError(err).Error(without)
+			d.raise(k, api.Alert{Severity: event.Critical, Message: without + ": " + err.Error()})
+			t := time.NewTimer(retry)
+			select {
+			case <-t.C:
+				d.clear(k)
+			case <-ctx.Done():
+				t.Stop()
+				return nil
+			}
+		}
 	}
 }
 

@@ -24,6 +24,7 @@ import (
 	"github.com/runward/runward/internal/ledger"
 	"github.com/runward/runward/internal/monitor/api"
 	"github.com/runward/runward/internal/monitor/client"
+	"github.com/runward/runward/internal/monitor/forward"
 	"github.com/runward/runward/internal/monitor/prove"
 	"github.com/runward/runward/internal/monitor/settings"
 	"github.com/runward/runward/internal/state"
@@ -75,7 +76,7 @@ func (n *node) config() Config {
 	log.SetOutput(io.Discard)
 	return Config{
 		Ledger: n.ledger(), Socket: n.socket(), Settings: n.settings, Log: log, Version: "test", Digests: filepath.Join(n.dir, "digests"), System: &engine.System{Root: n.dir},
-		Chain: audit.Config{Path: filepath.Join(n.dir, "receipts.jsonl")},
+		Chain: audit.Config{Path: filepath.Join(n.dir, "receipts.jsonl")}, Positions: filepath.Join(n.dir, "forward"),
 		Record: func(e *event.Event) error {
 			n.events <- *e
 			return nil
@@ -259,6 +260,19 @@ func TestNothingIsLostByARestart(t *testing.T) {
 			t.Errorf("%s is %s and %s", c.ID, c.Phase, c.Verdict)
 		}
 	}
+}
+
+// A part that cannot work is said, and the others go on.
+func TestPartsFailAlone(t *testing.T) {
+	n := newNode(t)
+	n.settings.Forward = []forward.Destination{{Name: "x", Type: forward.Syslog, Address: "tls://127.0.0.1:1", TLS: forward.TLS{CA: filepath.Join(n.dir, "missing.pem")}}}
+	n.run()
+	if e := n.next("monitor.forward"); e.Severity != event.Critical || !strings.HasPrefix(e.Message, "no records are sent: forward to x: ") {
+		t.Errorf("recorded %+v", e)
+	}
+	n.decide("c1")
+	n.start("c1")
+	n.next("started")
 }
 
 func TestEndsWhileAwayAreRecorded(t *testing.T) {

@@ -44,7 +44,8 @@ func PlainDocker(t testing.TB, members string, options ...string) *Engine {
 
 func startDocker(t testing.TB, daemon, driver string, options ...string) *Engine {
 	t.Helper()
-	d := &Engine{t: t, dir: Dir(t), group: Name()}
+	// Not below /tmp, which a policy refuses: BuildKit mounts its own resolv.conf.
+	d := &Engine{t: t, dir: dirBelow(t, "/srv"), group: Name()}
 	d.socket = filepath.Join(d.dir, "docker.sock")
 	config := filepath.Join(d.dir, "daemon.json")
 	d.Config = config
