@@ -14,10 +14,10 @@ var arrows = []struct {
 	from string
 	to   []string
 }{
-	{"cmd/runward", []string{"shim", "internal/inherit"}},
-	{"cmd/runward-rules", []string{"shim", "internal/inherit", "internal/customrule"}},
-	{"cmd/runward-hook", []string{"hooks", "hooks/notify"}},
-	{"cmd/containerd-shim-runward-v2", []string{"internal/containerdshim"}},
+	{"cmd/runward", []string{"shim", "internal/inherit", "internal/stamp"}},
+	{"cmd/runward-rules", []string{"shim", "internal/inherit", "internal/stamp", "internal/customrule"}},
+	{"cmd/runward-hook", []string{"hooks", "hooks/notify", "internal/stamp"}},
+	{"cmd/containerd-shim-runward-v2", []string{"internal/containerdshim", "internal/stamp"}},
 	{"cmd/...", []string{"shim", "hooks", "policy", "policy/rules", "policy/profiles", "internal/..."}},
 
 	{"shim", []string{
@@ -98,6 +98,7 @@ var arrows = []struct {
 	{"hooks", nil},
 	{"hooks/notify", []string{"hooks"}},
 	{"internal/inherit", nil},
+	{"internal/stamp", nil},
 	{"internal/oci", nil},
 	{"internal/patch", []string{"internal/jsondoc"}},
 	{"internal/jsondoc", nil},
