@@ -147,7 +147,10 @@ func TestErrorAtEveryStep(t *testing.T) {
 				if kind != "write" || out.Stderr != "" { // of the line itself: it is lost, and not half
 					wantLine(t, out.Stderr, "runward: ")
 				}
-				if wholeConfig(t, b, original) {
+				// strace counts for each thread: where Go changed threads, the
+				// engine's config.json could not be put back either, and the line says so.
+				twice := strings.Count(trace, "(INJECTED)") > 1 && strings.Contains(out.Stderr, "; config.json stays rewritten: ")
+				if wholeConfig(t, b, original) && !twice {
 					t.Errorf("an error of %s %d: refused, and config.json stays rewritten\n%s%s", kind, step, out.Stderr, trace)
 				}
 			}
