@@ -175,7 +175,7 @@ func matrixPodman(t *testing.T, m *matrixRun) {
 	version := versionOf(t, lab.Tool(t, "podman"))
 	for _, driver := range drivers() {
 		m.with(t, "podman "+version, driver, []string{"podman run", "podman run in a pod"}, version, func(t *testing.T) []*subject {
-			p := lab.PodmanDriver(t, m.node.Runward, driver)
+			p := lab.PodmanPods(t, m.node.Runward, driver)
 			return []*subject{podmanSubject(p, "podman run", version, false), podmanSubject(p, "podman run in a pod", version, true)}
 		})
 	}
