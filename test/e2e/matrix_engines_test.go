@@ -21,7 +21,7 @@ func matrixContainerd(t *testing.T, m *matrixRun) {
 	for _, driver := range drivers() {
 		m.with(t, "containerd "+version, driver, []string{"containerd CRI", "containerd ctr"}, version, func(t *testing.T) []*matrixSubject {
 			c := lab.ContainerdDrivers(t, m.node.Runward)
-			return []*matrixSubject{criSubject(c, version, driver), ctrSubject(m, c, version, driver)} // the CRI loads an AppArmor profile, which ctr does not
+			return []*matrixSubject{criSubject(m, c, version, driver), ctrSubject(m, c, version, driver)} // the CRI loads an AppArmor profile, which ctr does not
 		})
 	}
 }
@@ -57,8 +57,12 @@ func ctrSubject(m *matrixRun, c *lab.Daemon, version, driver string) *matrixSubj
 			return c.TryCtr("task", "exec", "--exec-id", "e", name, "sh", "-c", script)
 		},
 		remove: func(name string) lab.Result {
-			if out := c.TryCtr("task", "delete", "--force", name); out.Code != 0 {
-				return out
+			// Not by --force alone, for which crun 1.28 is to kill all of a cgroup: on v1 it then
+			// kills nothing, and says that it did, also without runward.
+			for _, args := range [][]string{{"task", "kill", "--signal", "KILL", name}, {"task", "delete", "--force", name}} {
+				if out := c.TryCtr(args...); out.Code != 0 && args[1] == "kill" {
+					return out
+				}
 			}
 			return c.TryCtr("containers", "delete", name)
 		},
@@ -68,7 +72,7 @@ func ctrSubject(m *matrixRun, c *lab.Daemon, version, driver string) *matrixSubj
 
 // criSubject is of pods: each call is a pod from its begin to its end, so the one
 // that is updated is also the one that is executed in.
-func criSubject(c *lab.Daemon, version, driver string) *matrixSubject {
+func criSubject(m *matrixRun, c *lab.Daemon, version, driver string) *matrixSubject {
 	handler := lab.Handler
 	if driver == lab.Systemd {
 		handler = lab.SystemdHandler
@@ -89,6 +93,9 @@ func criSubject(c *lab.Daemon, version, driver string) *matrixSubject {
 		row: "containerd CRI", version: version,
 		run: func(_, script string, ask ask) lab.Result { return pod(0, ask, script) },
 		exec: func(_, script string) lab.Result {
+			if m.noMemory != "" {
+				return pod(0, ordinary, script)
+			}
 			updated = pod(matrixMemory, ordinary, script)
 			return updated
 		},
@@ -168,7 +175,7 @@ func matrixPodman(t *testing.T, m *matrixRun) {
 	version := versionOf(t, lab.Tool(t, "podman"))
 	for _, driver := range drivers() {
 		m.with(t, "podman "+version, driver, []string{"podman run", "podman run in a pod"}, version, func(t *testing.T) []*matrixSubject {
-			p := lab.PodmanDriver(t, m.node.Runward, driver)
+			p := lab.PodmanPods(t, m.node.Runward, driver)
 			return []*matrixSubject{podmanSubject(p, "podman run", version, false), podmanSubject(p, "podman run in a pod", version, true)}
 		})
 	}

@@ -63,7 +63,8 @@ reason = "no CNI in the lab"
 allow = ["CAP_CHOWN"]
 [pids]
 max = 77
-[memory]
+`
+	matrixLimits = matrixRewrites + `[memory]
 max = "64MiB"
 `
 )
@@ -89,7 +90,7 @@ func saw(out lab.Result) string {
 func TestMatrix(t *testing.T) {
 	n := lab.NewNode(t)
 	file := os.Getenv("RUNWARD_MATRIX")
-	m := &matrixRun{node: n, cgroup: cgroupVersion(), record: func(t *testing.T, c *matrix.Cell) {
+	m := &matrixRun{node: n, cgroup: cgroupVersion(), noMemory: noMemory(t), record: func(t *testing.T, c *matrix.Cell) {
 		t.Helper()
 		if file != "" {
 			must(t, matrix.Append(file, c))
@@ -115,7 +116,9 @@ type matrixRun struct {
 	node   *lab.Node
 	cgroup string
 	behind []behind
-	record func(*testing.T, *matrix.Cell)
+
+	noMemory string // why there are no limits on memory; empty: there are
+	record   func(*testing.T, *matrix.Cell)
 }
 
 // behind is a runtime that stands behind runward, with a cgroup driver.
@@ -160,16 +163,29 @@ func (m *matrixRun) combine(t *testing.T, program, driver string) {
 
 // thin leaves each runtime one driver, where it has two.
 func (m *matrixRun) thin() {
-	for _, b := range m.behind {
-		if b.cannot != "" {
-			return
-		}
-	}
 	for i := range m.behind {
-		if b := &m.behind[i]; strings.HasPrefix(b.says, "runc") != (b.driver == lab.Systemd) {
-			b.cannot = "left out of the short matrix"
+		b := &m.behind[i]
+		kept := strings.HasPrefix(b.says, "runc") == (b.driver == lab.Systemd)
+		for _, other := range m.behind {
+			if !kept && other.says == b.says && other.driver != b.driver && other.cannot == "" {
+				b.cannot = "left out of the short matrix"
+			}
 		}
 	}
+}
+
+// noMemory tries runc by itself with a limit on memory: on cgroup v1 kernels may
+// lack the controller. Empty: it can.
+func noMemory(t *testing.T) string {
+	t.Helper()
+	alone := lab.Bundle(t, "true", func(s *specs.Spec) {
+		s.Linux.Resources.Memory = &specs.LinuxMemory{Limit: ptr(int64(2 * matrixMemory))}
+	})
+	out := alone.Try(lab.Runc(t))
+	if out.Code == 0 {
+		return ""
+	}
+	return "runc alone, with a limit on memory, says: " + strings.TrimSpace(out.Stderr)
 }
 
 func versionOf(t *testing.T, program string) string {
@@ -205,7 +221,7 @@ func (m *matrixRun) with(t *testing.T, name, driver string, rows []string, versi
 			for _, s := range subjects {
 				t.Run(strings.ReplaceAll(s.row, " ", "_")+"/"+filepath.Base(b.path), func(t *testing.T) {
 					began := time.Now()
-					c := &cell{t: t, n: m.node, s: s, cell: &matrix.Cell{Row: s.row, Engine: s.version, Runtime: b.says, Cgroup: m.cgroup, Driver: driver}}
+					c := &cell{t: t, n: m.node, s: s, noMemory: m.noMemory, cell: &matrix.Cell{Row: s.row, Engine: s.version, Runtime: b.says, Cgroup: m.cgroup, Driver: driver}}
 					c.fill(lab.Name())
 					m.record(t, c.cell)
 					t.Logf("%.1f s", time.Since(began).Seconds())
@@ -221,6 +237,16 @@ type cell struct {
 	n    *lab.Node
 	s    *matrixSubject
 	cell *matrix.Cell
+
+	noMemory string
+}
+
+// rewrites is the policy that takes things away, as far as the kernel can.
+func (c *cell) rewrites() string {
+	if c.noMemory != "" {
+		return matrixRewrites
+	}
+	return matrixLimits
 }
 
 func (c *cell) fill(name string) {
@@ -235,7 +261,7 @@ func (c *cell) fill(name string) {
 	verdict, _ := c.judged(before)
 	c.check("allowed", saw(out) != "" && verdict == "allow", saw(out), out, verdict)
 
-	n.Policy("10-matrix.toml", matrixRewrites)
+	n.Policy("10-matrix.toml", c.rewrites())
 	before = len(n.Receipts())
 	out = c.s.run(name+"-b", looking, ordinary)
 	verdict, _ = c.judged(before)
@@ -260,7 +286,7 @@ func (c *cell) fill(name string) {
 
 // around shows that what the engine starts is not judged at all.
 func (c *cell) around(name string) {
-	c.n.Policy("10-matrix.toml", matrixRewrites)
+	c.n.Policy("10-matrix.toml", c.rewrites())
 	before := len(c.n.Receipts())
 	out := c.s.run(name, looking, tooMuch)
 	inside := saw(out)
@@ -297,9 +323,12 @@ func (c *cell) life(name string) {
 		out := c.s.exec(name, looking)
 		c.check("exec'd", out.Code == 0 && strings.HasPrefix(saw(out), reduced), saw(out), out, "")
 	}
-	if c.s.update == nil {
+	switch {
+	case c.s.update == nil:
 		c.lacks("updated")
-	} else {
+	case c.noMemory != "":
+		c.cell.Checks = append(c.cell.Checks, matrix.Check{Column: "updated", Result: matrix.None, Says: c.noMemory})
+	default:
 		c.updated(name)
 	}
 	out := lab.Result{}

@@ -22,14 +22,23 @@ type Store struct {
 // Podman prepares a podman that runs its containers with runtime, and loads the lab's images.
 func Podman(t testing.TB, runtime string) *Store {
 	t.Helper()
-	return PodmanDriver(t, runtime, Cgroupfs)
+	return store(t, runtime, Cgroupfs, Dir(t), "")
 }
 
-// PodmanDriver is Podman with a cgroup driver.
-func PodmanDriver(t testing.TB, runtime, driver string) *Store {
+// PodmanPods is Podman with a cgroup driver, and such that it has pods: they leave
+// no conmon in their cgroups, and their containers, which mount a file system of
+// the first one's, are not below /tmp, which policies refuse.
+func PodmanPods(t testing.TB, runtime, driver string) *Store {
 	t.Helper()
-	// Not below /tmp, which a policy refuses: a pod's containers mount a file system of its first one's.
-	p := &Store{t: t, dir: dirBelow(t, "/srv"), runtime: runtime, driver: driver, group: Name()}
+	return store(t, runtime, driver, dirBelow(t, "/srv"), `cgroups = "no-conmon"
+default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
+`)
+}
+
+// store prepares one in a directory, with more lines about containers.
+func store(t testing.TB, runtime, driver, dir, lines string) *Store {
+	t.Helper()
+	p := &Store{t: t, dir: dir, runtime: runtime, driver: driver, group: Name()}
 	// The lock file in shared memory would be the machine's own podman's.
 	// It stands for all of the distribution's file, so it repeats podman's capabilities from there.
 	write(t, filepath.Join(p.dir, "containers.conf"), []byte(`[engine]
@@ -37,9 +46,7 @@ lock_type = "file"
 events_logger = "none"
 cgroup_manager = "`+driver+`"
 [containers]
-cgroups = "no-conmon"
-default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
-default_capabilities = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "NET_BIND_SERVICE", "SETFCAP", "SETGID",
+`+lines+`default_capabilities = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "NET_BIND_SERVICE", "SETFCAP", "SETGID",
 	"SETPCAP", "SETUID", "SYS_CHROOT"]
 `), 0o600)
 	write(t, filepath.Join(p.dir, "storage.conf"), fmt.Appendf(nil, `[storage]
