@@ -275,6 +275,33 @@ func TestPartsFailAlone(t *testing.T) {
 	n.next("started")
 }
 
+// A destination that takes nothing is an alert when that lasts, once, and until it ends.
+func TestOutages(t *testing.T) {
+	n := newNode(t)
+	n.run()
+	began := time.Now().UTC().Truncate(time.Second)
+	siem := forward.Status{Name: "siem", Failing: began, Error: "connection refused", Lag: 7}
+	fine := forward.Status{Name: "archive"}
+	for _, after := range []time.Duration{time.Second, outageAfter - time.Second, outageAfter, 2 * outageAfter} {
+		siem.Lag++ // more wait each time: that is no other alert
+		n.d.outages([]forward.Status{siem, fine}, began.Add(after))
+	}
+	siem.Failing = time.Time{}
+	n.d.outages([]forward.Status{siem, fine}, began.Add(3*outageAfter))
+	n.d.outages([]forward.Status{siem, fine}, began.Add(4*outageAfter))
+	e := n.next("forward.outage")
+	if want := "siem takes no records since " + began.Format(time.RFC3339) + "; they are kept on this node until it does, see runwardctl status"; e.Kind != event.Alert || e.Severity != event.Warning || e.Message != want || e.Details["waiting"] != "10" || e.Details["error"] != "connection refused" {
+		t.Errorf("%+v", e)
+	}
+	if e := <-n.events; e.Name != "cleared" || e.Details["alert"] != "forward.outage" {
+		t.Errorf("then %+v", e)
+	}
+	n.stop()
+	if len(n.events) != 0 {
+		t.Errorf("and then %+v", <-n.events)
+	}
+}
+
 func TestEndsWhileAwayAreRecorded(t *testing.T) {
 	n := newNode(t)
 	n.left = []*ledger.Entry{{ID: "c9", Root: n.root(), Receipt: "R-c9"}}

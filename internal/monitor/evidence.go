@@ -2,6 +2,8 @@ package monitor
 
 import (
 	"context"
+	"strconv"
+	"sync"
 	"time"
 
 	"github.com/runward/runward/internal/audit/event"
@@ -23,8 +25,48 @@ func (d *Daemon) send(ctx context.Context) error {
 	d.mu.Lock()
 	d.forwarder = f
 	d.mu.Unlock()
+	var watched sync.WaitGroup
+	watched.Go(func() {
+		t := time.NewTicker(outageLook)
+		defer t.Stop()
+		for {
+			select {
+			case <-t.C:
+				d.outages(f.Status(), time.Now())
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
 	f.Run(ctx)
+	watched.Wait()
 	return nil
+}
+
+// outageAfter is how long a destination may take nothing before it is an alert,
+// outageLook how often that is looked at.
+const (
+	outageAfter = 5 * time.Minute
+	outageLook  = 30 * time.Second
+)
+
+// outages raises an alert for each destination that has taken nothing for
+// outageAfter, and ends it when it does again. The alert cannot reach where it
+// is about: it is in the metrics, in runwardctl, and at the other destinations.
+func (d *Daemon) outages(all []forward.Status, now time.Time) {
+	for i := range all {
+		s := &all[i]
+		k := alertKey{name: "forward.outage", about: s.Name}
+		if s.Failing.IsZero() || now.Sub(s.Failing) < outageAfter {
+			d.clear(k)
+			continue
+		}
+		d.raise(k, api.Alert{
+			Severity: event.Warning,
+			Message:  s.Name + " takes no records since " + s.Failing.Format(time.RFC3339) + "; they are kept on this node until it does, see runwardctl status",
+			Details:  map[string]string{"destination": s.Name, "error": s.Error, "waiting": strconv.FormatUint(s.Lag, 10)},
+		})
+	}
 }
 
 // rotateEvery is how often it is looked whether records must be put aside.
