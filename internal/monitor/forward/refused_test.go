@@ -1,7 +1,11 @@
 package forward
 
 import (
+	"bufio"
+	"crypto/tls"
 	"encoding/json"
+	"encoding/pem"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +16,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	collector "go.opentelemetry.io/proto/slim/otlp/collector/logs/v1"
 	"google.golang.org/protobuf/proto"
@@ -384,5 +390,61 @@ func TestSyslogWithoutEnd(t *testing.T) {
 	}
 	if _, err := journal.List(cfg.Receipts); err != nil {
 		t.Error(err)
+	}
+}
+
+// A receiver that is told to stop ends TLS as it should, with records that it
+// has not read: they are sent again.
+func TestSyslogEndedFirst(t *testing.T) {
+	https := httptest.NewTLSServer(nil)
+	t.Cleanup(https.Close)
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: https.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	s, ended := newStore(), make(chan error, 1)
+	go func() {
+		for first := true; ; first = false {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			over := tls.Server(conn, &tls.Config{Certificates: https.TLS.Certificates})
+			if first {
+				err := errors.Join(over.Handshake(), over.CloseWrite())
+				raw, e := conn.(*net.TCPConn).SyscallConn()
+				err = errors.Join(err, e, raw.Control(func(fd uintptr) { // everything has come
+					_, e = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}, 20_000)
+				}))
+				ended <- errors.Join(err, e, conn.Close())
+				continue
+			}
+			r := bufio.NewReader(over)
+			for {
+				c, err := readSyslog(r)
+				if err != nil {
+					break
+				}
+				s.add(c)
+			}
+			over.Close()
+		}
+	}()
+	cfg := quick(t, Destination{Name: "x", Type: Syslog, Address: "tls://" + l.Addr().String(), TLS: TLS{CA: ca}, Batch: 100})
+	write(t, cfg.Receipts, 100)
+	f, stop := start(t, cfg)
+	st := reached(t, f, 100)
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	complete(t, s.all(), cfg.Receipts)
+	if st.Resent == 0 || st.LastError == "" {
+		t.Errorf("%+v", st)
 	}
 }

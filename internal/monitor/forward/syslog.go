@@ -13,7 +13,10 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // syslogID names the structured data. 32473 is the enterprise number for
@@ -27,36 +30,42 @@ const facility = 13
 // TLS (RFC 5425).
 //
 // Syslog has no answers. A batch is therefore one connection, which is ended in
-// our direction; when the other side ends it too, it has read everything. That
-// it has stored it, nobody says. Over TLS its end must be a TLS one, so that
-// nobody between can feign it.
+// our direction; when the other side ends it too, and not before it had all of
+// it, it has read everything. That it has stored it, nobody says. Over TLS its
+// end must be a TLS one, so that nobody between can feign it.
 func newSyslog(cfg *Config, d Destination) (sender, error) {
 	u, err := url.Parse(d.Address)
 	if err != nil {
 		return nil, err
 	}
-	dial := (&net.Dialer{}).DialContext
+	var secure *tls.Config
 	if u.Scheme == "tls" {
-		c, err := d.TLS.config(u.Hostname())
-		if err != nil {
+		if secure, err = d.TLS.config(u.Hostname()); err != nil {
 			return nil, err
 		}
-		dial = (&tls.Dialer{Config: c}).DialContext
 	}
 	node, pid := headerField(cfg.Node, 255), strconv.Itoa(os.Getpid())
 	return func(ctx context.Context, batch []item) error {
-		conn, err := dial(ctx, "tcp", u.Host)
+		dialed, err := (&net.Dialer{}).DialContext(ctx, "tcp", u.Host)
 		if err != nil {
 			return err
 		}
-		defer conn.Close() // what matters was read or not by then
+		defer dialed.Close() // what matters was read or not by then
+		below, ok := dialed.(*net.TCPConn)
+		if !ok {
+			return errors.New("the connection cannot be ended in one direction")
+		}
 		if deadline, ok := ctx.Deadline(); ok {
-			if err := conn.SetDeadline(deadline); err != nil {
+			if err := below.SetDeadline(deadline); err != nil {
 				return err
 			}
 		}
-		stop := context.AfterFunc(ctx, func() { conn.Close() })
+		stop := context.AfterFunc(ctx, func() { below.Close() })
 		defer stop()
+		var conn halfConn = below
+		if secure != nil {
+			conn = tls.Client(below, secure)
+		}
 		out := bufio.NewWriterSize(conn, 64<<10)
 		var msg []byte
 		for i := range batch {
@@ -67,27 +76,71 @@ func newSyslog(cfg *Config, d Destination) (sender, error) {
 		if err := out.Flush(); err != nil {
 			return err
 		}
-		return readToEnd(conn)
+		if err := readToEnd(ctx, conn, below); err != nil {
+			return fmt.Errorf("the other side did not end the connection after it was sent everything: %w", err)
+		}
+		return nil
 	}, nil
 }
 
-// readToEnd ends our direction and waits until the other side ends its own.
-func readToEnd(conn net.Conn) error {
-	half, ok := conn.(interface{ CloseWrite() error })
-	if !ok {
-		return errors.New("the connection cannot be ended in one direction")
+// A halfConn can be ended in our direction, and be read from then.
+type halfConn interface {
+	net.Conn
+	CloseWrite() error
+}
+
+// readToEnd ends our direction and waits until the other side ends its own,
+// having had all of ours. A receiver that is told to stop ends its direction at
+// any time, also as TLS does, with records that it has not read: then the kernel
+// below it answers what is left with a reset.
+func readToEnd(ctx context.Context, conn halfConn, below *net.TCPConn) error {
+	for _, c := range []halfConn{conn, below} { // the same, without TLS
+		if err := c.CloseWrite(); err != nil && !errors.Is(err, syscall.ENOTCONN) {
+			return err
+		}
 	}
-	if err := half.CloseWrite(); err != nil {
-		return err
+	for _, c := range []halfConn{conn, below} {
+		n, err := io.Copy(io.Discard, io.LimitReader(c, 1<<20))
+		if err == nil && n == 1<<20 {
+			err = errors.New("it sends what no syslog receiver does")
+		}
+		if err != nil {
+			return err
+		}
 	}
-	n, err := io.Copy(io.Discard, io.LimitReader(conn, 1<<20))
-	if err == nil && n == 1<<20 {
-		err = errors.New("the other side sends what no syslog receiver does")
+	for pause := 50 * time.Microsecond; ; pause = min(2*pause, 20*time.Millisecond) {
+		if done, err := closed(below); done || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
 	}
+}
+
+// closed tells whether both directions have ended, and each side's kernel has
+// said so of all that came before; an error is the other side's reset.
+func closed(conn *net.TCPConn) (done bool, err error) {
+	raw, err := conn.SyscallConn()
 	if err != nil {
-		return fmt.Errorf("the other side did not end the connection after it was sent everything: %w", err)
+		return false, err
 	}
-	return nil
+	if e := raw.Control(func(fd uintptr) {
+		var info *unix.TCPInfo
+		if info, err = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); err != nil {
+			return
+		}
+		done = info.State == unix.BPF_TCP_CLOSE || info.State == unix.BPF_TCP_TIME_WAIT
+		var reset int
+		if reset, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ERROR); err == nil && reset != 0 {
+			err = syscall.Errno(reset)
+		}
+	}); e != nil {
+		return false, e
+	}
+	return done, err
 }
 
 // appendSyslog appends one message, RFC 5424 section 6.
