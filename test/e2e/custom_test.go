@@ -143,10 +143,10 @@ func TestRuntimeInheritsEverythingThroughCustomRules(t *testing.T) {
 	reporter := filepath.Join(n.Dir, "report")
 	must(t, os.WriteFile(reporter, []byte("#!/bin/sh\nulimit -Sn\ngrep -E 'SigBlk|SigIgn' /proc/self/status\n"), 0o755))
 	n.Settings("[runtime]\npath = '" + reporter + "'\n")
-	for trap, ignored := range map[string]string{"trap '' PIPE USR1": "1200", "trap '' HUP INT QUIT TERM USR2": "4807", ":": "0000"} {
-		out := lab.Try(t, b.Dir, nil, "/bin/sh", "-c", "ulimit -Sn 77; "+trap+"; exec "+n.Runward+" --root "+b.Root+" create --bundle "+b.Dir+" "+b.ID).Stdout
-		if !strings.HasPrefix(out, "77\n") || !strings.HasSuffix(out, ignored+"\n") {
-			t.Errorf("%s: %q", trap, out)
+	for _, c := range traps {
+		out := lab.Try(t, b.Dir, nil, "/bin/sh", "-c", "ulimit -Sn 77; "+c.trap+"; exec "+n.Runward+" --root "+b.Root+" create --bundle "+b.Dir+" "+b.ID).Stdout
+		if !strings.HasPrefix(out, "77\n") || !strings.HasSuffix(out, ignoring(t, c.ignored)) {
+			t.Errorf("%s: %q", c.trap, out)
 		}
 	}
 }
