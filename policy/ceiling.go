@@ -34,7 +34,46 @@ type Ceiling struct {
 
 	Hugepages map[string]int64 `json:"hugepages,omitempty"` // bytes, by the size of a page in bytes
 
+	Asked *Asked `json:"asked,omitempty"` // at create, where policy gave less; nil: nowhere
+
 	Monitor *MonitorTerms `json:"monitor,omitempty"` // what the monitor is to do; nil: nothing
+}
+
+// Asked is what an engine asked for at create and did not get. Engines believe
+// that they did, and repeat it with every update of anything else. The members
+// are those of linux.resources; nil: as asked, or not asked for.
+type Asked struct {
+	Memory *int64  `json:"memory,omitempty"` // memory.limit
+	Swap   *int64  `json:"swap,omitempty"`   // memory.swap
+	Pids   *int64  `json:"pids,omitempty"`   // pids.limit
+	Quota  *int64  `json:"quota,omitempty"`  // cpu.quota
+	Period *uint64 `json:"period,omitempty"` // cpu.period, where quota is another
+}
+
+// askedFor compares the resources that the engine wrote with those that policy
+// left.
+func askedFor(wrote, left *specs.LinuxResources) *Asked {
+	a := &Asked{
+		Memory: other(wrote.Memory.Limit, left.Memory.Limit),
+		Swap:   other(wrote.Memory.Swap, left.Memory.Swap),
+		Pids:   other(wrote.Pids.Limit, left.Pids.Limit),
+		Quota:  other(wrote.CPU.Quota, left.CPU.Quota),
+	}
+	if a.Quota != nil {
+		a.Period = wrote.CPU.Period
+	}
+	if *a == (Asked{}) {
+		return nil
+	}
+	return a
+}
+
+// other is what was asked for, where it is not what was given.
+func other(asked, given *int64) *int64 {
+	if asked == nil || *asked == 0 || given != nil && *given == *asked {
+		return nil
+	}
+	return asked
 }
 
 // MonitorTerms are what policy asks of the node's monitor about one container.
@@ -78,6 +117,7 @@ func ceiling(e *Eval) Ceiling {
 			l.Limit(&c)
 		}
 	}
+	c.Asked = askedFor(e.orig.typed.Linux.Resources, e.Spec.Linux.Resources)
 	return c
 }
 

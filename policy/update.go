@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/runward/runward/internal/patch"
 )
 
 // An Update is what is asked of a container's limits while it runs. As for
@@ -15,6 +17,10 @@ type Update struct {
 	Resources specs.LinuxResources
 	RDT       bool // Intel RDT schemas are given too
 
+	// Document says that they were given as one, as engines do, from which
+	// something can be taken out.
+	Document bool
+
 	// Quota and Period are the container's as they are now: of the two, one
 	// alone may be updated. 0: none.
 	Quota, Period int64
@@ -22,21 +28,76 @@ type Update struct {
 
 // EvaluateUpdate holds an update to the ceiling, and what the container's
 // limits then are to those of the rules that judge updates. A limit beyond is
-// refused and not lowered: whoever asks would believe to have got it. The
-// decision's claim is the container's with the update, from facts.Claim.
+// refused and not lowered: whoever asks would believe to have got it. What an
+// engine only repeats, as it asked for it at create and got less, is taken out
+// by the patch, and stays as it is. The decision's claim is the container's
+// with the update, from facts.Claim.
 func EvaluateUpdate(set Set, rules []Rule, u Update, facts *Facts, ceiling *Ceiling) Decision {
 	d := Decision{Verdict: Allow}
 	if ceiling != nil {
-		d.Findings = u.beyond(ceiling)
+		if u.Document && ceiling.Asked != nil {
+			d.Findings, d.Patch = u.repeats(ceiling.Asked)
+		}
+		d.Findings = append(d.Findings, u.beyond(ceiling)...)
 	}
 	if facts.Claim != nil {
 		d.Claim = u.claim(*facts.Claim)
 		d.Findings = append(d.Findings, judgeClaim(set, rules, d.Claim, facts)...)
 	}
 	if _, refused := d.Refusal(); refused {
-		d.Verdict = Deny
+		d.Verdict, d.Patch = Deny, nil
+	} else if len(d.Patch) > 0 {
+		d.Verdict = Rewrite
 	}
 	return d
+}
+
+// repeats takes out what was asked for at create already.
+func (u *Update) repeats(asked *Asked) (found []Finding, p patch.Patch) {
+	out := func(at, what string) {
+		p = append(p, patch.Op{Op: "remove", Path: at})
+		found = append(found, Finding{
+			Rule: kept.ID, Policy: "create", Pointer: at, Found: what + ", as at create", Wanted: "what policy left of it", Done: Rewritten,
+			Hint: "it stays as it is; create the container anew under another policy",
+		})
+	}
+	if m := u.Resources.Memory; m != nil {
+		changed := *m
+		u.Resources.Memory = &changed
+		if same(m.Limit, asked.Memory) {
+			out("/memory/limit", "a memory limit of "+limitOf(*m.Limit, size))
+			changed.Limit = nil
+		}
+		if same(m.Swap, asked.Swap) {
+			out("/memory/swap", "a limit on memory and swap of "+limitOf(*m.Swap, size))
+			changed.Swap = nil
+		}
+	}
+	if l := u.Resources.Pids; l != nil && same(l.Limit, asked.Pids) {
+		out("/pids", "a limit on processes of "+limitOf(*l.Limit, number)) // all there is in it
+		u.Resources.Pids = nil
+	}
+	if c := u.Resources.CPU; c != nil && same(c.Quota, asked.Quota) && (c.Period == nil || same(c.Period, asked.Period)) {
+		changed := *c
+		out("/cpu/quota", "a quota of "+limitOf(*c.Quota, number)+" µs")
+		changed.Quota = nil
+		if c.Period != nil {
+			p = append(p, patch.Op{Op: "remove", Path: "/cpu/period"})
+			changed.Period = nil
+		}
+		u.Resources.CPU = &changed
+	}
+	return found, p
+}
+
+func same[T comparable](a, b *T) bool { return a != nil && b != nil && *a == *b }
+
+// limitOf shows a limit, which below 0 is none.
+func limitOf(n int64, show func(int64) string) string {
+	if n < 0 {
+		return "none"
+	}
+	return show(n)
 }
 
 // claim is what the container claims after the update, where it claimed was.

@@ -1,10 +1,14 @@
 package policy
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/runward/runward/internal/jsondoc"
+	"github.com/runward/runward/internal/patch"
 )
 
 func TestEvaluateUpdate(t *testing.T) {
@@ -88,6 +92,70 @@ func TestEvaluateUpdate(t *testing.T) {
 		}
 		if d := EvaluateUpdate(Set{}, nil, c.update, &Facts{}, nil); d.Verdict != Allow {
 			t.Errorf("%s without a ceiling: %v", c.name, d)
+		}
+	}
+}
+
+// An engine repeats what it asked for at create and did not get: that is taken
+// out, and nothing else.
+func TestUpdateRepeats(t *testing.T) {
+	wrote := `{"ociVersion":"1.0.2","process":{},"linux":{"resources":{"memory":{"limit":1000,"swap":2000},"pids":{"limit":2048},"cpu":{"quota":200,"period":100}}}}`
+	spec, err := ParseSpec([]byte(wrote))
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := spec.typed.Linux.Resources
+	ptr := func(n int64) *int64 { return &n }
+	less := &specs.LinuxResources{
+		Memory: &specs.LinuxMemory{Limit: ptr(500), Swap: ptr(1000)}, Pids: &specs.LinuxPids{Limit: ptr(10)},
+		CPU: &specs.LinuxCPU{Quota: ptr(50), Period: left.CPU.Period},
+	}
+	ceiling := &Ceiling{Memory: ptr(500), Pids: ptr(10), CPU: ptr(500), Asked: askedFor(left, less)}
+	if a := askedFor(left, left); a != nil {
+		t.Errorf("all was given, and of what was asked is kept %+v", *a)
+	}
+	for _, c := range []struct {
+		update, want string // want: what the runtime gets, or what is refused
+	}{
+		{`{}`, `{}`},
+		{`{"pids":{"limit":2048},"memory":{"limit":400}}`, `{"memory":{"limit":400}}`},
+		{`{"memory":{"limit":1000,"swap":2000,"reservation":7},"cpu":{"quota":200,"period":100,"shares":3}}`, `{"memory":{"reservation":7},"cpu":{"shares":3}}`},
+		{`{"memory":{"limit":300,"swap":2000},"cpu":{"quota":200},"pids":{"limit":0}}`, `{"memory":{"limit":300},"cpu":{},"pids":{"limit":0}}`},
+		{`{"pids":{"limit":2047}}`, "/pids/limit a limit on processes of 2047"},
+		{`{"pids":{"limit":2048},"memory":{"limit":1001}}`, "/memory/limit a memory limit of 1001"},
+		{`{"cpu":{"quota":200,"period":50}}`, "/cpu/quota processor time of 4"},
+		{`{"memory":{"limit":2000}}`, "/memory/limit a memory limit of 2000"}, // it was asked for as swap
+		{`{"unified":{"pids.max":"2048"}}`, "/unified/pids.max a limit on processes of 2048"},
+	} {
+		u := Update{Document: true}
+		if err := json.Unmarshal([]byte(c.update), &u.Resources); err != nil {
+			t.Fatal(err)
+		}
+		facts := &Facts{Claim: &Claim{Memory: 500, Pids: 10}}
+		d := EvaluateUpdate(Set{}, nil, u, facts, ceiling)
+		got := ""
+		if f, refused := d.Refusal(); refused {
+			got = f.Pointer + " " + f.Found
+		} else {
+			after, err := patch.Apply([]byte(c.update), jsondoc.DefaultLimits(), d.Patch)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = string(after)
+			rest := Update{Document: true}
+			if err := json.Unmarshal(after, &rest.Resources); err != nil {
+				t.Fatal(err)
+			}
+			if again := EvaluateUpdate(Set{}, nil, rest, facts, ceiling); again.Verdict != Allow || again.Claim != d.Claim {
+				t.Errorf("%s: what is left of it is %v, %+v", c.update, again.Verdict, again)
+			}
+		}
+		if got != c.want || (d.Verdict == Rewrite) != (len(d.Patch) > 0) || (d.Verdict == Allow) != (c.want == c.update) {
+			t.Errorf("%s: %v %s, want %s", c.update, d.Verdict, got, c.want)
+		}
+		u.Document = false
+		if d := EvaluateUpdate(Set{}, nil, u, facts, ceiling); d.Verdict == Rewrite || d.Patch != nil {
+			t.Errorf("%s as flags: %+v", c.update, d)
 		}
 	}
 }

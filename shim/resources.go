@@ -9,6 +9,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/runward/runward/internal/jsondoc"
+	"github.com/runward/runward/internal/patch"
 	"github.com/runward/runward/internal/realruntime"
 	"github.com/runward/runward/internal/state"
 	"github.com/runward/runward/policy"
@@ -32,11 +33,14 @@ func (c *call) update(t *target) error {
 		if err != nil {
 			return c.deny(err)
 		}
-		// At once: what was read from standard input nobody else can read, and
-		// where policy only advises the runtime goes on also with what is wrong.
-		if err := c.handOverResources(file); err != nil {
-			return c.deny(err)
+		// Where policy only advises the runtime goes on also with what is wrong, and
+		// what was read from standard input nobody else can read.
+		if c.final = c.raw; c.advises && file == "-" {
+			if err := c.handOver(c.inv.RewriteResources, "resources"); err != nil {
+				return c.deny(err)
+			}
 		}
+		u.Document = true
 		err = decodeResources(c.raw, &u.Resources)
 	} else {
 		err = limits(c.inv.Update.Limits, &u.Resources)
@@ -61,18 +65,29 @@ func (c *call) update(t *target) error {
 	if c.decision.Verdict == policy.Deny {
 		return c.refuse()
 	}
+	if u.Document && !c.advises {
+		if err := c.handOverResources(&u.Resources); err != nil {
+			return c.deny(err)
+		}
+	}
 	if err := c.claim(entry, &u.Resources); err != nil {
 		return c.deny(err)
 	}
 	return c.recordPassing()
 }
 
-// handOverResources gives the runtime what was read, in a sealed file; where
-// policy only advises, the runtime may read a file itself.
-func (c *call) handOverResources(file string) error {
-	c.final = c.raw
-	if c.advises && file != "-" {
-		return nil
+// handOverResources gives the runtime in a sealed file what was judged, without
+// what the decision takes out of it, and makes asked what is left.
+func (c *call) handOverResources(asked *specs.LinuxResources) error {
+	if c.decision.Verdict == policy.Rewrite {
+		var err error
+		if c.final, err = patch.Apply(c.raw, jsondoc.DefaultLimits(), c.decision.Patch); err != nil {
+			return err
+		}
+		*asked = specs.LinuxResources{}
+		if err := decodeResources(c.final, asked); err != nil {
+			return err
+		}
 	}
 	return c.handOver(c.inv.RewriteResources, "resources")
 }

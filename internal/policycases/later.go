@@ -106,7 +106,7 @@ func (c *Case) update(f *File, set policy.Set, rules []policy.Rule, after *polic
 	if err != nil {
 		return policy.Decision{}, err
 	}
-	var u policy.Update
+	u := policy.Update{Document: true}
 	doc, err := jsondoc.Parse(raw, jsondoc.DefaultLimits())
 	if err == nil {
 		err = jsondoc.Decode(doc.Root(), &u.Resources)

@@ -191,6 +191,42 @@ func TestUpdateIsHeldToTheCeiling(t *testing.T) {
 	}
 }
 
+// What the engine asked for at create, and got less of, it repeats with updates of
+// other limits (podman update): that stays as it is.
+func TestUpdateRepeatsCreate(t *testing.T) {
+	n := lab.NewNode(t)
+	n.Policy("10-test.toml", "version = 1\nname = 'test'\n[memory]\nmax = '64MiB'\n[cpu]\nmax = 0.5\n[pids]\nmax = 50\n")
+	b := sleeping(t, n, func(s *specs.Spec) {
+		s.Linux.Resources = &specs.LinuxResources{
+			Memory: &specs.LinuxMemory{Limit: ptr(int64(256 << 20))}, Pids: &specs.LinuxPids{Limit: ptr(int64(2048))},
+			CPU: &specs.LinuxCPU{Quota: ptr(int64(200_000)), Period: ptr(uint64(100_000))},
+		}
+	})
+	for _, c := range []struct{ update, want, after string }{
+		{`{"memory":{"limit":33554432},"pids":{"limit":2048},"cpu":{"quota":200000,"period":100000}}`, "", "33554432\n50000 100000\n50\n"},
+		{`{"memory":{"limit":268435456},"pids":{"limit":20},"cpu":{}}`, "", "33554432\n50000 100000\n20\n"},
+		{`{"memory":{"limit":268435456},"pids":{"limit":2048}}`, "", "33554432\n50000 100000\n20\n"},
+		{`{"memory":{"limit":16777216},"pids":{"limit":2047}}`, "runward: ceiling /pids/limit: found a limit on processes of 2047, wanted at most 50; ", "33554432\n50000 100000\n20\n"},
+	} {
+		out := b.DoStdin(c.update, n.Runward, "update", "--resources", "-", b.ID)
+		if (c.want == "") != (out.Code == 0) || !strings.HasPrefix(out.Stderr, c.want) {
+			t.Errorf("%s: exit code %d, %q, want %q", c.update, out.Code, out.Stderr, c.want)
+		}
+		if got := b.Do(lab.Runc(t), "exec", b.ID, "sh", "-c", limit("memory")+"; "+limit("cpu")+"; "+limit("pids")).Stdout; got != c.after {
+			t.Errorf("%s: inside %q, want %q", c.update, got, c.after)
+		}
+	}
+	var verdicts []string
+	for _, r := range n.Receipts() {
+		if r.Verb == "update" {
+			verdicts = append(verdicts, r.Verdict)
+		}
+	}
+	if got := strings.Join(verdicts, " "); got != "rewrite rewrite rewrite deny" {
+		t.Errorf("the receipts say %s", got)
+	}
+}
+
 // Nor beyond the block I/O and the huge pages that it allowed.
 func TestUpdateIsHeldToDisksAndPages(t *testing.T) {
 	n := lab.NewNode(t)
