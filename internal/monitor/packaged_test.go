@@ -3,6 +3,7 @@ package monitor
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -49,6 +50,53 @@ func TestPackagedMetricsExist(t *testing.T) {
 	for _, metric := range used {
 		if !known[strings.TrimSuffix(metric, "_bucket")] {
 			t.Errorf("%s is asked for, and there is none", metric)
+		}
+	}
+}
+
+// Each alert that there can be says in the documentation what to do, and no other.
+func TestAlertsAreDocumented(t *testing.T) {
+	doc, err := os.ReadFile("../../packaging/doc/watching.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := map[string]bool{}
+	for _, row := range regexp.MustCompile("(?m)^\\| (`[a-z_.*]+`[^|]*) \\|").FindAllStringSubmatch(string(doc), -1) {
+		for _, name := range regexp.MustCompile("[a-z_]+\\.[a-z_*]+|^`(oom|restarts)`").FindAllString(row[1], -1) {
+			told[strings.Trim(strings.TrimSuffix(name, "*"), "`")] = false
+		}
+	}
+	sources := 0
+	err = filepath.WalkDir(".", func(path string, _ os.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		sources++
+		for _, m := range regexp.MustCompile(`"((?:answer|attest|census|evidence|file|forward|hook|ledger|monitor|normal|records|threshold)\.[a-z_]*)"|Name: "(oom|restarts)"|(?:d\.again\()("[a-z]+")`).FindAllStringSubmatch(string(text), -1) {
+			name := m[1] + m[2]
+			if m[3] != "" {
+				name = "monitor." + strings.Trim(m[3], `"`)
+			}
+			if name == "forward." { // the beginning of the three
+				continue
+			}
+			if _, ok := told[name]; !ok {
+				t.Errorf("%s: packaging/doc/watching.md does not tell of %s", path, name)
+			}
+			told[name] = true
+		}
+		return nil
+	})
+	if err != nil || sources < 40 || len(told) < 20 {
+		t.Fatal(err, sources, told)
+	}
+	for name, is := range told {
+		if !is && !strings.HasPrefix(name, "attest.") {
+			t.Errorf("there is no alert %s", name)
 		}
 	}
 }
