@@ -149,6 +149,7 @@ func serve(log *logrus.Logger) (code int, err error) {
 			}
 			return gone
 		},
+		Known: prover.Known,
 		Forget: func(entry *ledger.Entry) {
 			if err := prover.Forget(entry); err != nil {
 				log.WithError(err).Warn("what was kept of a container is left behind")

@@ -95,8 +95,12 @@ func (d *Daemon) absent(c *container, err error) {
 	if d.all[c.key] != c {
 		return
 	}
-	if errors.Is(err, errEnded) && c.phase != api.Creating {
+	if errors.Is(err, errEnded) && (c.phase != api.Creating || d.Known(c.entry)) {
 		d.stopped(c)
+		return
+	}
+	if errors.Is(err, errEnded) && time.Since(c.since) > time.Minute { // its end was told before, or nobody saw it begin
+		c.phase = api.Stopped
 		return
 	}
 	if !errors.Is(err, errEnded) && !errors.Is(err, state.ErrNotFound) {

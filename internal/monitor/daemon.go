@@ -58,6 +58,9 @@ type Config struct {
 	// Left returns the containers of which Attest kept something, and the ledger
 	// has nothing any more.
 	Left func(living []ledger.File) []*ledger.Entry
+	// Known tells whether Attest, an earlier daemon's too, has kept something of
+	// the container.
+	Known func(entry *ledger.Entry) bool
 	// Forget drops what Attest keeps of a container that is gone.
 	Forget func(entry *ledger.Entry)
 	// Answer does something to a container, verified: freeze, kill, quarantine or
@@ -323,6 +326,9 @@ func (d *Daemon) soon(c *container, due time.Time) {
 
 // remove lets go of a container.
 func (d *Daemon) remove(c *container) {
+	if c.phase == api.Creating && d.Known(c.entry) { // it ran under an earlier daemon, and ended before this one looked
+		d.lifecycle(c, "stopped", "")
+	}
 	delete(d.all, c.key)
 	for name, k := range d.files {
 		if k == c.key {
@@ -370,6 +376,7 @@ func (d *Daemon) stopped(c *container) {
 	c.phase, c.since, c.answer = api.Stopped, time.Now(), ""
 	d.schedule.drop(c)
 	d.exits.leave(c.key)
+	d.Forget(c.entry) // or the next daemon tells of its end again
 	if !d.inLedger(c.key) {
 		d.remove(c)
 	}

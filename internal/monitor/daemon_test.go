@@ -43,6 +43,7 @@ type node struct {
 	actError error
 	force    string // what is in force
 	left     []*ledger.Entry
+	known    map[string]bool
 	terms    *policy.MonitorTerms
 
 	events chan event.Event
@@ -92,6 +93,11 @@ func (n *node) config() Config {
 			defer n.mu.Unlock()
 			return n.left
 		},
+		Known: func(e *ledger.Entry) bool {
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			return n.known[e.ID]
+		},
 		Forget: func(*ledger.Entry) {},
 		Answer: func(action string, _ prove.How, e *ledger.Entry, _ int, _ uint64) (string, error) {
 			n.mu.Lock()
@@ -140,6 +146,14 @@ func (n *node) decide(id string) {
 	n.Helper()
 	err := ledger.Put(n.ledger(), &ledger.Entry{ID: id, Root: n.root(), Bundle: filepath.Join(n.dir, id), Runtime: "runc", Receipt: "R-" + id, Created: 1, Enforced: true, Ceiling: policy.Ceiling{Monitor: n.terms}})
 	if err != nil {
+		n.Fatal(err)
+	}
+}
+
+// forget drops the decision, as delete does.
+func (n *node) forget(id string) {
+	n.Helper()
+	if err := ledger.Delete(n.ledger(), n.root(), id); err != nil {
 		n.Fatal(err)
 	}
 }
@@ -224,9 +238,7 @@ func TestAContainersLife(t *testing.T) {
 	if c := n.only(); c.Phase != api.Stopped {
 		t.Errorf("it is %s, and its process was killed", c.Phase)
 	}
-	if err := ledger.Delete(n.ledger(), n.root(), "c1"); err != nil {
-		t.Fatal(err)
-	}
+	n.forget("c1")
 	n.decide("after") // the ledger's changes come in order
 	n.start("after")
 	n.next("started")
@@ -308,6 +320,35 @@ func TestEndsWhileAwayAreRecorded(t *testing.T) {
 	n.run()
 	if e := n.next("stopped"); e.Container != "c9" || e.Receipt != "R-c9" || e.Message != "container c9 stopped while the monitor was away" {
 		t.Errorf("recorded %+v", e)
+	}
+}
+
+// So are those of containers that the ledger still has when the next daemon
+// begins, and whose end is told of before it has looked at them.
+func TestEndsBeforeTheFirstLookAreRecorded(t *testing.T) {
+	n := newNode(t)
+	n.known = map[string]bool{"c1": true, "c2": true}
+	n.decide("c1") // nothing is left of it but the ledger's entry
+	n.decide("c2") // its runtime still has its state
+	p := n.start("c2")
+	if err := p.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = p.Wait() // killed
+	n.run()
+	if e := n.next("stopped"); e.Container != "c2" || e.Receipt != "R-c2" {
+		t.Errorf("recorded %+v", e)
+	}
+	n.forget("c1")
+	if e := n.next("stopped"); e.Container != "c1" || e.Receipt != "R-c1" {
+		t.Errorf("recorded %+v", e)
+	}
+	n.decide("c3") // it was never seen to run
+	n.forget("c3")
+	n.decide("c4")
+	n.start("c4")
+	if e := <-n.events; e.Container != "c4" || e.Name != "created" {
+		t.Errorf("then recorded %+v", e)
 	}
 }
 
@@ -443,9 +484,7 @@ func TestHooks(t *testing.T) {
 		t.Errorf("of a stranger: %d %s", code, text)
 	}
 	n.next("hook.without_decision")
-	if err := ledger.Delete(n.ledger(), n.root(), "c1"); err != nil { // as delete does, before the runtime
-		t.Fatal(err)
-	}
+	n.forget("c1") // as delete does, before the runtime
 	if code, text := n.hook("poststop", "c1", 0); code != http.StatusNoContent {
 		t.Errorf("poststop: %d %s", code, text)
 	}

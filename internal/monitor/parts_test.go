@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/runward/runward/internal/audit/event"
 	"github.com/runward/runward/internal/monitor/api"
 	"github.com/runward/runward/internal/monitor/settings"
+	"github.com/runward/runward/internal/state"
 )
 
 func TestRoles(t *testing.T) {
@@ -38,6 +40,60 @@ func TestRoles(t *testing.T) {
 		if got := roleOf(&peer{uid: c.uid, name: c.name}, c.groups, m); got != c.want {
 			t.Errorf("%s in %v is %s, want %s", c.name, c.groups, got, c.want)
 		}
+	}
+}
+
+// What the kernel said of a process that is not followed any more is nobody
+// else's end, though its descriptor's number is another's by then.
+func TestExitsOfOthers(t *testing.T) {
+	x, err := newExits()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.close()
+	follow := func(id string) *exec.Cmd {
+		p := exec.Command("sleep", "1000")
+		if err := p.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			_ = p.Process.Kill() // it may have ended
+			_ = p.Wait()
+		})
+		stat, err := state.ReadStat(p.Process.Pid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := x.follow(key{"/", id}, p.Process.Pid, stat.Start); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	first := follow("first")
+	if err := first.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	told := make([]unix.EpollEvent, 1)
+	if n, err := unix.EpollWait(x.epoll, told, 20_000); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	fd := x.by[x.of[key{"/", "first"}]].fd
+	x.leave(key{"/", "first"})
+	second := follow("second")
+	if now := x.by[x.of[key{"/", "second"}]].fd; now != fd {
+		t.Fatalf("the descriptor is %d, not %d again", now, fd)
+	}
+	if k, ok := x.take(&told[0]); ok {
+		t.Errorf("the end of the first is taken for that of %v", k)
+	}
+	if err := second.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := unix.EpollWait(x.epoll, told, 20_000); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	if k, ok := x.take(&told[0]); !ok || k.id != "second" {
+		t.Errorf("then ended %v, %v", k, ok)
 	}
 }
 

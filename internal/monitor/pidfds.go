@@ -15,8 +15,14 @@ import (
 type exits struct {
 	epoll int
 	mu    sync.Mutex
-	fds   map[int]key // by pidfd
-	of    map[key]int
+	last  uint64
+	by    map[uint64]followed // by a number that never comes back, as those of descriptors do
+	of    map[key]uint64
+}
+
+type followed struct {
+	key
+	fd int
 }
 
 func newExits() (*exits, error) {
@@ -24,7 +30,7 @@ func newExits() (*exits, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &exits{epoll: epoll, fds: map[int]key{}, of: map[key]int{}}, nil
+	return &exits{epoll: epoll, by: map[uint64]followed{}, of: map[key]uint64{}}, nil
 }
 
 // errEnded is what follow returns for a process that is no more.
@@ -46,12 +52,28 @@ func (x *exits) follow(k key, pid int, start uint64) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.drop(k)
-	if err := unix.EpollCtl(x.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)}); err != nil {
+	x.last++
+	e := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(uint32(x.last)), Pad: int32(uint32(x.last >> 32))} // 64 bits that are ours
+	if err := unix.EpollCtl(x.epoll, unix.EPOLL_CTL_ADD, fd, &e); err != nil {
 		return errors.Join(err, unix.Close(fd))
 	}
-	x.fds[fd], x.of[k] = k, fd
+	x.by[x.last], x.of[k] = followed{k, fd}, x.last
 	return nil
 }
+
+// take ends it for the process that an event is about, unless it was left since
+// the kernel said so: then its descriptor may be another's already.
+func (x *exits) take(e *unix.EpollEvent) (key, bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	f, ok := x.by[number(e)]
+	if ok {
+		x.drop(f.key)
+	}
+	return f.key, ok
+}
+
+func number(e *unix.EpollEvent) uint64 { return uint64(uint32(e.Fd)) | uint64(uint32(e.Pad))<<32 }
 
 // leave ends it.
 func (x *exits) leave(k key) {
@@ -61,12 +83,13 @@ func (x *exits) leave(k key) {
 }
 
 func (x *exits) drop(k key) {
-	fd, ok := x.of[k]
+	n, ok := x.of[k]
 	if !ok {
 		return
 	}
+	fd := x.by[n].fd
 	delete(x.of, k)
-	delete(x.fds, fd)
+	delete(x.by, n)
 	unix.Close(fd) // which takes it out of the epoll
 }
 
@@ -77,7 +100,7 @@ func (x *exits) run(ctx context.Context, ended func(key)) error {
 		return err
 	}
 	defer unix.Close(stop)
-	if err := unix.EpollCtl(x.epoll, unix.EPOLL_CTL_ADD, stop, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(stop)}); err != nil {
+	if err := unix.EpollCtl(x.epoll, unix.EPOLL_CTL_ADD, stop, &unix.EpollEvent{Events: unix.EPOLLIN}); err != nil {
 		return err
 	}
 	defer context.AfterFunc(ctx, func() { _, _ = unix.Write(stop, []byte{1, 0, 0, 0, 0, 0, 0, 0}) })()
@@ -90,17 +113,11 @@ func (x *exits) run(ctx context.Context, ended func(key)) error {
 		if err != nil {
 			return err
 		}
-		for _, e := range events[:n] {
-			if int(e.Fd) == stop {
+		for i := range events[:n] {
+			if number(&events[i]) == 0 { // stop's
 				return nil
 			}
-			x.mu.Lock()
-			k, ok := x.fds[int(e.Fd)]
-			if ok {
-				x.drop(k)
-			}
-			x.mu.Unlock()
-			if ok {
+			if k, ok := x.take(&events[i]); ok {
 				ended(k)
 			}
 		}
@@ -110,8 +127,8 @@ func (x *exits) run(ctx context.Context, ended func(key)) error {
 func (x *exits) close() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for _, fd := range x.of {
-		unix.Close(fd)
+	for _, f := range x.by {
+		unix.Close(f.fd)
 	}
 	unix.Close(x.epoll)
 }

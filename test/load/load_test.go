@@ -201,7 +201,18 @@ func TestLoad(t *testing.T) {
 		return count(&n.started) >= want && count(&n.stopped) >= total
 	}) {
 		t.Errorf("%d of %d were attested, %d of %d seen to end", count(&n.started), want, count(&n.stopped), total)
+		for i := range total {
+			if _, ok := n.stopped.Load("c" + strconv.Itoa(i)); !ok {
+				t.Errorf("c%d, of %d; killed at %d", i, total, total/2)
+			}
+		}
 	}
+	n.stopped.Range(func(id, _ any) bool {
+		if strings.HasPrefix(id.(string), "standing-") {
+			t.Errorf("%s is said to have stopped, and lives", id)
+		}
+		return true
+	})
 	last := usage(t, m.PID())
 	used, peak = used+last.cpu, max(peak, last.peak)
 	t.Logf("%d containers, and %d more at %d a second; killed half way: %v", *standing, total, *rate, killed)

@@ -207,11 +207,22 @@ func (p *Prover) path(entry *ledger.Entry) string {
 
 // read returns the baseline that an earlier daemon kept; nil: there is none.
 func (p *Prover) read(entry *ledger.Entry) *attest.Baseline {
+	if k := p.kept(entry); k != nil {
+		return k.Baseline
+	}
+	return nil
+}
+
+// Known tells whether the container was attested at some time, also by an
+// earlier daemon.
+func (p *Prover) Known(entry *ledger.Entry) bool { return p.kept(entry) != nil }
+
+func (p *Prover) kept(entry *ledger.Entry) *kept {
 	k, err := readKept(p.path(entry))
 	if err != nil || k.Entry.Receipt != entry.Receipt { // ids come back
 		return nil
 	}
-	return k.Baseline
+	return k
 }
 
 func readKept(path string) (*kept, error) {
