@@ -16,6 +16,7 @@ import (
 	"github.com/runward/runward/internal/audit/journal"
 	"github.com/runward/runward/internal/config"
 	"github.com/runward/runward/internal/display"
+	"github.com/runward/runward/internal/monitor/api"
 	"github.com/runward/runward/internal/monitor/client"
 	"github.com/runward/runward/internal/monitorview"
 )
@@ -79,13 +80,19 @@ run, or refuses; 3 internal error.`,
 				return asked(err)
 			}
 			for i := range all {
-				if len(all[i].Differences) > 0 {
+				if notAsDecided(&all[i]) {
 					a.code = exitFindings
 				}
 			}
 			return a.print(all, func(p *display.Printer) error { return monitorview.Containers(p, all, time.Now()) })
 		},
 	}
+}
+
+// notAsDecided tells whether a container differs from its decision, or cannot be
+// compared with it. What this kernel shows of no container is neither.
+func notAsDecided(c *api.Container) bool {
+	return c.Verdict == api.Differs || c.Verdict == api.Unproven
 }
 
 func (a *app) alerts() *cobra.Command {
@@ -221,7 +228,7 @@ func (a *app) onContainer(action, short, long string, reason bool) *cobra.Comman
 			if err != nil {
 				return asked(err)
 			}
-			if action == "attest" && len(c.Differences) > 0 {
+			if action == "attest" && notAsDecided(&c) {
 				a.code = exitFindings
 			}
 			return a.print(c, func(p *display.Printer) error { return monitorview.Container(p, &c, time.Now()) })

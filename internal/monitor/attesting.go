@@ -1,8 +1,10 @@
 package monitor
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -134,6 +136,7 @@ func (d *Daemon) took(c *container, entry *ledger.Entry, a Attestation, spent ti
 		d.lifecycle(c, "started", "")
 		d.tell(c, false, "")
 	}
+	slices.SortStableFunc(a.Differences, func(a, b api.Difference) int { return cmp.Compare(rank(b.Severity), rank(a.Severity)) })
 	c.attested, c.differences, c.unproven = now, a.Differences, ""
 	c.verdict = verdict(&a)
 	d.counts.attestations.WithLabelValues(string(c.verdict)).Inc()

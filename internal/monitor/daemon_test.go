@@ -357,15 +357,15 @@ func TestEndsBeforeTheFirstLookAreRecorded(t *testing.T) {
 func TestDifferencesAreRaisedAndCleared(t *testing.T) {
 	n := newNode(t)
 	n.run()
-	n.finds(Attestation{Ready: true, Differences: []api.Difference{{Field: "seccomp", Got: "none", Want: "filter", Severity: event.Critical}}})
+	n.finds(Attestation{Ready: true, Differences: []api.Difference{{Field: "devices", Got: "not observed", Severity: event.Info, Unread: true}, {Field: "seccomp", Got: "none", Want: "filter", Severity: event.Critical}}})
 	n.decide("c1")
 	n.start("c1")
 	e := n.next("attest.seccomp")
 	if e.Kind != event.Alert || e.Severity != event.Critical || e.Got != "none" || e.Want != "filter" || e.Container != "c1" {
 		t.Errorf("raised %+v", e)
 	}
-	if _, err := n.client().Do(t.Context(), "attest", "c1", "", nil); err != nil {
-		t.Fatal(err)
+	if c, err := n.client().Do(t.Context(), "attest", "c1", "", nil); err != nil || len(c.Differences) != 2 || c.Differences[0].Field != "seccomp" { // the worst first
+		t.Fatal(c, err)
 	}
 	held, err := n.client().Alerts(t.Context())
 	if err != nil || len(held) != 1 || held[0].Count != 2 {

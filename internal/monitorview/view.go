@@ -121,7 +121,11 @@ func Container(p *display.Printer, c *api.Container, now time.Time) error {
 		p.Field("", display.Clean(c.Unproven))
 	}
 	for _, d := range c.Differences {
-		p.Line("  ", p.Paint(SeverityStyle(d.Severity), display.Clean(d.Field)), ": got ", display.Clean(d.Got), ", wanted ", display.Clean(d.Want))
+		words := "got " + display.Clean(d.Got) + ", wanted " + display.Clean(d.Want)
+		if d.Unread {
+			words = display.Clean(d.Got)
+		}
+		p.Line("  ", p.Paint(SeverityStyle(d.Severity), display.Clean(d.Field)), ": ", words)
 	}
 	return p.Err()
 }

@@ -44,8 +44,9 @@ func TestContainers(t *testing.T) {
 
 func TestContainer(t *testing.T) {
 	c := web()
+	c.Differences = append(c.Differences, api.Difference{Field: "devices", Got: "not observed: the kernel does not say", Want: "that it can be observed", Severity: event.Info, Unread: true})
 	got := shown(t, func(p *display.Printer) error { return Container(p, &c, now) })
-	for _, line := range []string{"shop web-1/nginx", "running, for 1d1h, pid 7", "frozen; `runwardctl release 3f3f3f3f3f3f` undoes it", "shows something else than was decided, 1m30s ago", "  pids.limit: got no limit, wanted at most 50"} {
+	for _, line := range []string{"shop web-1/nginx", "running, for 1d1h, pid 7", "frozen; `runwardctl release 3f3f3f3f3f3f` undoes it", "shows something else than was decided, 1m30s ago", "  pids.limit: got no limit, wanted at most 50\n", "  devices: not observed: the kernel does not say\n"} {
 		if !strings.Contains(got, line) {
 			t.Errorf("%q is missing in\n%s", line, got)
 		}
