@@ -125,6 +125,7 @@ compare: build ## whole sessions with plain runc and with runward that audits, s
 vm: ## the end-to-end tests on cgroup v2, systemd, AppArmor and newer engines, in a virtual machine (root, minutes)
 	test/setup vm
 	test/vm/test
+	LAB_APPEND="lsm=selinux,bpf selinux=1 systemd.unit=multi-user.target" test/vm/test '^TestAttestLabels$$' ''
 
 matrix: ## every engine, runtime, cgroup version and driver, in one table (root, half an hour)
 	test/setup test vm
