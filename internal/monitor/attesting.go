@@ -133,7 +133,7 @@ func (d *Daemon) took(c *container, entry *ledger.Entry, a Attestation, spent ti
 	c.tries = 0
 	if c.phase != api.Running {
 		c.phase, c.since = api.Running, now
-		d.lifecycle(c, "started", "")
+		d.lifecycle(c, "started")
 		d.tell(c, false, "")
 	}
 	slices.SortStableFunc(a.Differences, func(a, b api.Difference) int { return cmp.Compare(rank(b.Severity), rank(a.Severity)) })
@@ -210,12 +210,12 @@ func (d *Daemon) compare(c *container) (fresh bool) {
 }
 
 // lifecycle records that a container has come to another phase.
-func (d *Daemon) lifecycle(c *container, name, who string) {
+func (d *Daemon) lifecycle(c *container, name string) {
 	if !d.Settings.Lifecycle {
 		return
 	}
 	e := d.about(c)
-	e.Kind, e.Name, e.Severity, e.Who = event.Lifecycle, name, event.Info, who
+	e.Kind, e.Name, e.Severity = event.Lifecycle, name, event.Info
 	e.Message = "container " + c.id + " " + name
 	if name == "stopped" && c.phase == api.Running {
 		e.Details = map[string]string{"ran": time.Since(c.since).Round(time.Millisecond).String()}

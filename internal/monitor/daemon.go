@@ -327,7 +327,7 @@ func (d *Daemon) soon(c *container, due time.Time) {
 // remove lets go of a container.
 func (d *Daemon) remove(c *container) {
 	if c.phase == api.Creating && d.Known(c.entry) { // it ran under an earlier daemon, and ended before this one looked
-		d.lifecycle(c, "stopped", "")
+		d.lifecycle(c, "stopped")
 	}
 	delete(d.all, c.key)
 	for name, k := range d.files {
@@ -351,7 +351,7 @@ func (d *Daemon) known(c *container, pid int, start uint64) error {
 	c.pid, c.start = pid, start
 	if c.phase == api.Creating {
 		c.phase, c.since = api.Created, time.Now()
-		d.lifecycle(c, "created", "")
+		d.lifecycle(c, "created")
 	}
 	return nil
 }
@@ -369,7 +369,7 @@ func (d *Daemon) stopped(c *container) {
 	if c.phase == api.Stopped {
 		return
 	}
-	d.lifecycle(c, "stopped", "")
+	d.lifecycle(c, "stopped")
 	if c.phase == api.Running {
 		d.tell(c, true, "")
 	}
